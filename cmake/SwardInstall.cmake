@@ -1,0 +1,25 @@
+include(CMakePackageConfigHelpers)
+set(SWARD_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Sward)
+set(SWARD_HEADER_DIR ${CMAKE_INSTALL_INCLUDEDIR}/sward)
+
+# Headers include each other by bare file name, so they lie flat in one folder once installed.
+function(sward_install_headers)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${ARGN})
+  install(FILES ${headers} DESTINATION ${SWARD_HEADER_DIR})
+endfunction()
+
+sward_install_headers(${PROJECT_SOURCE_DIR}/kernels/*.hpp ${SWARD_KOKKOS_CUDA13_HEADER})
+install(TARGETS sward_kernels EXPORT SwardKernelsTargets)
+install(EXPORT SwardKernelsTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE_DIR})
+
+if(TARGET sward)
+  sward_install_headers(${PROJECT_SOURCE_DIR}/src/*.hpp)
+  install(TARGETS sward EXPORT SwardLibraryTargets)
+  install(EXPORT SwardLibraryTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE_DIR})
+endif()
+
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/SwardConfig.cmake.in ${PROJECT_BINARY_DIR}/SwardConfig.cmake
+  INSTALL_DESTINATION ${SWARD_PACKAGE_DIR})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/SwardConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/SwardConfig.cmake ${PROJECT_BINARY_DIR}/SwardConfigVersion.cmake
+  DESTINATION ${SWARD_PACKAGE_DIR})

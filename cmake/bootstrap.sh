@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Installs what Sward needs and prints, as its last line, the prefix to give to CMake.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--no-packages] [--help]
+
+Installs the distribution's packages (Debian and its relatives, as root or through sudo) and
+builds Kokkos and Kokkos Kernels once into a prefix outside the source tree. A second call
+finds everything in place and returns at once. The last line printed is the prefix:
+
+  cmake --preset host-release -DCMAKE_PREFIX_PATH="$(cmake/bootstrap.sh | tail -n 1)"
+
+  --prefix DIR    where to install; default $SWARD_PREFIX, or a folder under
+                  ${XDG_CACHE_HOME:-~/.cache}/sward named after compiler, processor and backends
+  --cuda          Kokkos with the CUDA backend (needs nvcc 12 or later on PATH), for the
+                  cuda-release preset
+  --style         also the packages clang-format and clang-tidy, for tests/style
+  --no-packages   do not call the distribution's package manager
+TEXT
+}
+
+prefix=${SWARD_PREFIX:-}
+backend=host
+packages=yes
+style_packages=""
+while [ $# -gt 0 ]; do
+  case $1 in
+    --prefix) prefix=${2:?--prefix needs a folder}; shift ;;
+    --cuda) backend=cuda ;;
+    --style) style_packages="clang-format clang-tidy" ;;
+    --no-packages) packages=no ;;
+    --help) usage; exit 0 ;;
+    *) echo "bootstrap.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+needed_packages="g++ cmake ninja-build ccache pkg-config python3-pip python3-venv
+  openmpi-bin libopenmpi-dev libhdf5-dev hdf5-tools libopenblas-openmp-dev librandom123-dev
+  libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
+  libsentencepiece-dev zlib1g-dev libzstd-dev libgtest-dev libgmock-dev libbenchmark-dev"
+
+log() { echo "bootstrap.sh: $*" >&2; }
+
+install_packages() {
+  command -v dpkg-query > /dev/null || return 0
+  local missing="" name
+  for name in $needed_packages $style_packages; do
+    dpkg-query -W -f='${Status}' "$name" 2> /dev/null | grep -q 'install ok installed' || missing+=" $name"
+  done
+  [ -n "$missing" ] || return 0
+  local as_root=""
+  [ "$(id -u)" -eq 0 ] || as_root=sudo
+  log "installing$missing"
+  $as_root apt-get update -qq >&2
+  # shellcheck disable=SC2086
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+}
+
+# Kokkos 4.7.00 and Kokkos Kernels 4.4.00 come whole inside one source archive on PyPI.
+fetch_sources() {
+  log "fetching the Kokkos sources"
+  python3 -m venv "$work/pip" >&2
+  "$work/pip/bin/pip" install -q scikit-build-core pybind11 >&2
+  "$work/pip/bin/pip" download -q --no-deps --no-binary :all: -d "$work" pygenten==0.1.5 >&2
+  tar xzf "$work"/pygenten-0.1.5.tar.gz -C "$work" pygenten-0.1.5/tpls/kokkos pygenten-0.1.5/tpls/kokkos-kernels
+  sources=$work/pygenten-0.1.5/tpls
+}
+
+configure_and_install() { # name, CMake arguments...
+  local name=$1
+  shift
+  log "building $name for $backend"
+  cmake -S "$sources/$name" -B "$work/build-$name" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_STANDARD=20 \
+    -DCMAKE_CXX_EXTENSIONS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON "$@" > "$work/$name.log" 2>&1 &&
+    cmake --build "$work/build-$name" -j "$(nproc)" >> "$work/$name.log" 2>&1 &&
+    cmake --install "$work/build-$name" >> "$work/$name.log" 2>&1 ||
+    { tail -n 40 "$work/$name.log" >&2; log "building $name failed"; exit 1; }
+}
+
+cuda_release() { nvcc --version | sed -n 's/.*release \([0-9]*\)\..*/\1/p'; }
+
+build_kokkos() {
+  local kokkos_options=(-DKokkos_ENABLE_SERIAL=ON -DKokkos_ENABLE_OPENMP=ON)
+  local kernels_options=()
+  if [ "$backend" = cuda ]; then
+    # The host part stays free of -march=native: a CUDA build usually runs on another machine.
+    sed -i 's/^default_arch=.*/default_arch="sm_90"/' "$sources/kokkos/bin/nvcc_wrapper"
+    kokkos_options+=(-DKokkos_ENABLE_CUDA=ON -DKokkos_ARCH_HOPPER90=ON
+      -DCMAKE_CXX_COMPILER="$sources/kokkos/bin/nvcc_wrapper")
+    kernels_options+=(-DCMAKE_CXX_COMPILER="$prefix/bin/nvcc_wrapper" -DKokkosKernels_ENABLE_TPL_CUBLAS=ON
+      -DKokkosKernels_ENABLE_TPL_CUSPARSE=OFF -DKokkosKernels_ENABLE_TPL_CUSOLVER=OFF)
+    if [ "$(cuda_release)" -ge 13 ]; then
+      kokkos_options+=(-DCMAKE_CXX_FLAGS="-include $source_folder/kokkos_cuda13.hpp")
+      kernels_options+=(-DCMAKE_CXX_FLAGS="-include $source_folder/kokkos_cuda13.hpp")
+    fi
+  else
+    kokkos_options+=(-DKokkos_ARCH_NATIVE=ON)
+  fi
+  configure_and_install kokkos "${kokkos_options[@]}"
+  configure_and_install kokkos-kernels -DKokkosKernels_ENABLE_ALL_COMPONENTS=OFF \
+    -DKokkosKernels_ENABLE_COMPONENT_BLAS=ON -DKokkosKernels_ENABLE_TPL_BLAS=ON \
+    -DKokkosKernels_ADD_DEFAULT_ETI=OFF -DKokkosKernels_ENABLE_TESTS=OFF "${kernels_options[@]}"
+}
+
+# The library is compiled for this processor, so a prefix from another one must not be picked up.
+# Neither must one that was built by another recipe.
+fingerprint() {
+  {
+    declare -f fetch_sources configure_and_install build_kokkos
+    g++ --version
+    g++ -march=native -Q --help=target 2> /dev/null | grep -E 'march=|mtune=|\[enabled\]'
+    [ "$backend" = host ] || { nvcc --version; cat "$source_folder/kokkos_cuda13.hpp"; }
+  } | sha256sum | cut -c1-12
+}
+
+[ "$packages" = no ] || install_packages
+source_folder=$(cd "$(dirname "$0")" && pwd)
+if [ "$backend" = cuda ] && ! command -v nvcc > /dev/null; then
+  log "--cuda needs nvcc on PATH"
+  exit 2
+fi
+[ -n "$prefix" ] || prefix=${XDG_CACHE_HOME:-$HOME/.cache}/sward/$backend-$(fingerprint)
+mkdir -p "$prefix"
+exec 9> "$prefix/.lock"
+flock 9 # two checkouts that start at once build one prefix, one after the other
+if [ ! -f "$prefix/.complete" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  fetch_sources
+  build_kokkos
+  touch "$prefix/.complete"
+fi
+echo "$prefix"

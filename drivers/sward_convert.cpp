@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <span>
+
+#include "Sward_AtomicFile.hpp"
+#include "Sward_CheckpointFile.hpp"
+#include "Sward_HuggingFaceConfig.hpp"
+#include "Sward_HuggingFaceFolder.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_Program.hpp"
+#include "Sward_SafetensorsWriter.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void folder_to_checkpoint(const fs::path& from, const fs::path& to) {
+  const Sward::HuggingFaceFolder folder(from);
+  Sward::CheckpointHeader header;
+  header.shape = folder.shape();
+  Sward::AtomicFile atomic(to);
+  Sward::Hdf5File file = Sward::create_checkpoint(atomic.temporary(), header);
+  for (const Sward::ParameterInfo& parameter : folder.parameters()) {
+    const std::vector<float> values = folder.read(parameter.name);
+    file.write("/weights/" + parameter.name, std::span<const float>(values), Sward::file_extents(parameter));
+  }
+  file.close();
+  atomic.commit();
+}
+
+void checkpoint_to_folder(const fs::path& from, const fs::path& to) {
+  const Sward::CheckpointFile checkpoint(from);
+  std::vector<Sward::SafetensorsTensor> tensors;
+  for (const Sward::ParameterInfo& parameter : checkpoint.parameters()) {
+    const auto extents = Sward::file_extents(parameter);
+    tensors.push_back({parameter.name, {extents.begin(), extents.end()}});
+  }
+  fs::create_directories(to);
+  Sward::SafetensorsWriter writer(to / "model.safetensors", tensors);
+  for (const Sward::ParameterInfo& parameter : checkpoint.parameters())
+    writer.write(parameter.name, checkpoint.read_weight(parameter));
+  writer.commit();
+  Sward::write_huggingface_config(to, checkpoint.header().shape);
+}
+
+int convert(const fs::path& from, const fs::path& to, bool force) {
+  if (!fs::exists(from)) throw Sward::InputError(from.string() + ": no such file or folder");
+  const bool from_folder = fs::is_directory(from);
+  const fs::path written = from_folder ? to : to / "model.safetensors";
+  if (fs::exists(written) && !force)
+    throw Sward::InputError(written.string() + ": exists already; --force writes over it");
+  if (from_folder && fs::is_directory(to))
+    throw Sward::InputError(to.string() + ": is a folder, wanted a checkpoint's name");
+  if (from_folder) {
+    folder_to_checkpoint(from, to);
+  } else {
+    checkpoint_to_folder(from, to);
+  }
+  fmt::print("wrote {}\n", to.string());
+  return Sward::ExitStatus::finished;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Converts between a checkpoint and a Hugging Face folder of LlamaForCausalLM.", "sward-convert");
+  std::string from;
+  std::string to;
+  bool force = false;
+  app.add_option("from", from, "a checkpoint (.h5), or a folder with config.json and model.safetensors")->required();
+  app.add_option("to", to, "what to write: a folder for a checkpoint, a checkpoint for a folder")->required();
+  app.add_flag("--force", force, "write over what is there");
+  app.footer(
+      "Weights go over bit for bit; optimizer state stays behind.\nExit status: 0 finished, 2 bad input, 1 failed.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
+  }
+  return Sward::run_program("sward-convert", [&] { return convert(from, to, force); });
+}

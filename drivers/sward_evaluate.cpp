@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "Sward_Evaluation.hpp"
+#include "Sward_Generation.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_Program.hpp"
+#include "Sward_Tokenizer.hpp"
+#include "Sward_TrainingState.hpp"
+
+namespace {
+
+using Space = Kokkos::DefaultExecutionSpace;
+
+struct Arguments {
+  std::string checkpoint;
+  std::string data;
+  std::int64_t sequence_length = 0;
+  std::int64_t sequences = 8;
+  bool sample = false;
+  std::string prompt;
+  std::string tokenizer;
+  Sward::SamplingOptions sampling;
+};
+
+void describe(CLI::App& app, Arguments& arguments) {
+  app.add_option("--checkpoint", arguments.checkpoint, "a checkpoint or a Hugging Face folder")->required();
+  app.add_option("--data", arguments.data, "token file; every whole sequence of it counts")->required();
+  app.add_option("--sequence-length", arguments.sequence_length, "tokens a sequence")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--sequences", arguments.sequences, "sequences a pass on one rank")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--sample", arguments.sample, "print a text that the model makes up");
+  app.add_option("--prompt", arguments.prompt, "what the text begins with");
+  app.add_option("--sample-tokens", arguments.sampling.tokens, "its length in tokens")->capture_default_str();
+  app.add_option("--temperature", arguments.sampling.temperature, "0 takes the likeliest token each time")
+      ->capture_default_str();
+  app.add_option("--seed", arguments.sampling.seed, "of the sample")->capture_default_str();
+  app.add_option("--tokenizer", arguments.tokenizer,
+                 "'bytes' or a SentencePiece model; default: what the token file was made with");
+  app.footer("Prints 'validation_loss X validation_perplexity Y'. Exit status: 0 finished, 2 bad input, 1 failed.");
+}
+
+std::unique_ptr<Sward::Tokenizer> tokenizer_for(const Arguments& arguments, const Sward::TokenFile& data) {
+  if (!arguments.tokenizer.empty()) return Sward::make_tokenizer(arguments.tokenizer);
+  auto tokenizer = Sward::make_tokenizer(data);
+  if (tokenizer == nullptr)
+    throw Sward::InputError(arguments.data + ": carries no tokenizer for a sample; name one with --tokenizer");
+  return tokenizer;
+}
+
+Sward::Llama<Space, float> load_model(const Space& space, Sward::Arena<Space>& arena, const Arguments& arguments,
+                                      const Sward::LlamaShape& shape, const Sward::BatchShape& batch) {
+  Sward::Arena<Space> measured = Sward::Arena<Space>::measuring();
+  const Sward::Llama<Space, float> plan(measured, shape, batch, Sward::Recompute::none);
+  arena = Sward::Arena<Space>::holding(measured.bytes());
+  Sward::Llama<Space, float> model(arena, shape, batch, Sward::Recompute::none);
+  model.initialize(space);
+  Sward::load_initial_weights(space, arguments.checkpoint, model);
+  return model;
+}
+
+void print_sample(const Space& space, const Arguments& arguments, const Sward::LlamaShape& shape,
+                  const Sward::Tokenizer& tokenizer) {
+  Sward::Arena<Space> arena = Sward::Arena<Space>::measuring();
+  const Sward::BatchShape batch{1, static_cast<std::size_t>(arguments.sequence_length), false};
+  Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
+  std::vector<std::uint32_t> tokens{tokenizer.begin_token()};
+  for (const std::uint32_t token : tokenizer.encode(arguments.prompt)) tokens.push_back(token);
+  Sward::generate(space, model, tokenizer.end_token(), arguments.sampling, tokens);
+  fmt::print("sample:\n{}\n", tokenizer.decode(tokens));
+}
+
+int run(const Arguments& arguments) {
+  const Space space;
+  const Sward::Communicator<Sward::MpiSpace> communicator;
+  const Sward::LlamaShape shape = Sward::read_initial_shape(arguments.checkpoint);
+  const Sward::TokenFile data(arguments.data);
+  Sward::check_tokens(data, 0, data.token_count(), static_cast<std::uint32_t>(shape.vocab_size));
+  std::unique_ptr<Sward::Tokenizer> tokenizer;
+  if (arguments.sample) {
+    tokenizer = tokenizer_for(arguments, data);
+    if (tokenizer->vocab_size() > shape.vocab_size)
+      throw Sward::InputError(fmt::format("{}: the tokenizer has {} tokens, the model {}", arguments.data,
+                                          tokenizer->vocab_size(), shape.vocab_size));
+  }
+  {
+    Sward::Arena<Space> arena = Sward::Arena<Space>::measuring();
+    const Sward::BatchShape batch{static_cast<std::size_t>(arguments.sequences),
+                                  static_cast<std::size_t>(arguments.sequence_length), false};
+    Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
+    const double loss = Sward::evaluate(space, model, data, communicator);
+    if (communicator.rank() == 0)
+      fmt::print("validation_loss {:.10f} validation_perplexity {:.10f}\n", loss, std::exp(loss));
+  }
+  if (tokenizer != nullptr && communicator.rank() == 0) print_sample(space, arguments, shape, *tokenizer);
+  return Sward::ExitStatus::finished;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures a model's loss on a token file, and lets it write a text.", "sward-evaluate");
+  Arguments arguments;
+  describe(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
+  }
+  return Sward::run_parallel_program("sward-evaluate", argc, argv, [&] { return run(arguments); });
+}

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "Sward_Program.hpp"
+#include "Sward_Trainer.hpp"
+
+namespace {
+
+struct Arguments {
+  std::string configuration;
+  std::vector<std::string> settings;
+  std::string resume;
+  bool dry_run = false;
+};
+
+void describe(CLI::App& app, Arguments& arguments) {
+  app.add_option("configuration", arguments.configuration, "TOML file; its keys are described in docs/configuration.md")
+      ->required();
+  app.add_option("--set", arguments.settings, "section.key=value, over what the file says; may be repeated")
+      ->take_all();
+  app.add_option("--resume", arguments.resume,
+                 "a checkpoint to go on from, or 'auto': the newest in output.directory, if there is one");
+  app.add_flag("--dry-run", arguments.dry_run, "check everything and print the plan, without a step");
+  app.footer(
+      "Runs alone or under mpirun or srun, one process a rank.\n"
+      "Exit status: 0 finished, 2 bad input (nothing was started), 1 failed.");
+}
+
+int train(const Arguments& arguments) {
+  Sward::Communicator<Sward::MpiSpace> communicator;
+  const std::string& resume = arguments.resume;
+  const std::filesystem::path checkpoint = resume == "auto" ? "" : resume;
+  const Sward::Configuration configuration =
+      Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
+  Sward::Trainer trainer(configuration, resume, communicator);
+  if (communicator.rank() == 0) fmt::print("{}", trainer.plan());
+  if (!arguments.dry_run) trainer.run();
+  return Sward::ExitStatus::finished;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Pretrains a LLaMA with Grass or AdamW.", "sward-train");
+  Arguments arguments;
+  describe(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
+  }
+  return Sward::run_parallel_program("sward-train", argc, argv, [&] { return train(arguments); });
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+
+namespace Sward {
+
+/// The upper half of a float: its sign, its 8 bits of exponent, and 7 bits of fraction. For storage: arithmetic is done
+/// in float. Conversions are done on the bits, so that every backend gives the same ones.
+class BFloat16 {
+ public:
+  BFloat16() = default;
+
+  /// The nearest value, ties to the one whose last bit is 0; NaN stays NaN, and what is too large becomes infinity.
+  KOKKOS_INLINE_FUNCTION explicit BFloat16(float value) : bits_(rounded(value, tie_breaker(value))) {}
+  KOKKOS_INLINE_FUNCTION explicit BFloat16(double value) : BFloat16(static_cast<float>(value)) {}
+
+  /// One of the two neighbours of `value`, the upper (in magnitude) with the probability that makes the mean exact:
+  /// for uniform 16 low bits of `random`, the distance from the lower one in units of their gap.
+  KOKKOS_INLINE_FUNCTION static BFloat16 stochastic(float value, std::uint32_t random) {
+    return from_bits(rounded(value, random & 0xffffU));
+  }
+
+  KOKKOS_INLINE_FUNCTION static BFloat16 from_bits(std::uint16_t bits) {
+    BFloat16 result;
+    result.bits_ = bits;
+    return result;
+  }
+
+  KOKKOS_INLINE_FUNCTION std::uint16_t bits() const { return bits_; }
+  KOKKOS_INLINE_FUNCTION operator float() const {
+    return Kokkos::bit_cast<float>(static_cast<std::uint32_t>(bits_) << 16);
+  }
+
+ private:
+  KOKKOS_INLINE_FUNCTION static std::uint32_t tie_breaker(float value) {
+    return 0x7fffU + (Kokkos::bit_cast<std::uint32_t>(value) >> 16 & 1U);
+  }
+
+  /// Adds below the kept bits and cuts off; a carry into the exponent gives the next power of two, or infinity.
+  KOKKOS_INLINE_FUNCTION static std::uint16_t rounded(float value, std::uint32_t addend) {
+    const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(value);
+    const std::uint32_t magnitude = bits & 0x7fffffffU;
+    constexpr std::uint32_t infinity = 0x7f800000U;
+    if (magnitude > infinity) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
+    if (magnitude == infinity) return static_cast<std::uint16_t>(bits >> 16);
+    return static_cast<std::uint16_t>((bits + addend) >> 16);
+  }
+
+  std::uint16_t bits_;
+};
+
+static_assert(sizeof(BFloat16) == 2, "Sward::BFloat16 must have two bytes");
+
+}  // namespace Sward

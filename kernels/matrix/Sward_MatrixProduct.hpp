@@ -1,0 +1,61 @@
+#pragma once
+
+#include <KokkosBlas2_gemv.hpp>
+#include <KokkosBlas3_gemm.hpp>
+#include <Kokkos_Core.hpp>
+
+#include "Sward_Check.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_Scale.hpp"
+
+namespace Sward {
+
+/// Whether a matrix enters a product as it is or transposed.
+enum class Transpose { no, yes };
+
+/// The same elements as an unmanaged view of the given execution space: Kokkos Kernels recognises a vendor's product
+/// by the exact view type, and would otherwise fall back to its own, slower one.
+template <class ExecutionSpace, class Scalar, class View>
+auto as_operand(const View& view) {
+  using Device = Kokkos::Device<ExecutionSpace, typename View::memory_space>;
+  return Kokkos::View<Scalar**, typename View::array_layout, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(view);
+}
+
+/// C = alpha op(A) op(B) + beta C, with op(A) of m x k, op(B) of k x n and C of m x n. Asynchronous on `space`.
+///
+/// beta = 0 overwrites C whatever it holds, NaN included. Rows may be strided (row and column ranges of a row-major
+/// matrix). Throws ExtentError when the extents do not fit together.
+template <class ExecutionSpace, class AView, class BView, class CView>
+void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
+                    typename CView::non_const_value_type alpha, const AView& a, const BView& b,
+                    typename CView::non_const_value_type beta, const CView& c) {
+  static_assert(AView::rank() == 2 && BView::rank() == 2 && CView::rank() == 2,
+                "Sward::matrix_product: A, B and C must be matrices");
+  using Scalar = typename CView::non_const_value_type;
+  const bool a_is_transposed = transpose_a == Transpose::yes;
+  const bool b_is_transposed = transpose_b == Transpose::yes;
+  const std::size_t inner = a.extent(a_is_transposed ? 0 : 1);
+  require_extents("Sward::matrix_product", "op(B)",
+                  {b.extent(b_is_transposed ? 1 : 0), b.extent(b_is_transposed ? 0 : 1)}, {inner, c.extent(1)});
+  require_extents("Sward::matrix_product", "C", {c.extent(0), c.extent(1)},
+                  {a.extent(a_is_transposed ? 1 : 0), c.extent(1)});
+  if (c.extent(0) == 0 || c.extent(1) == 0) return;
+  if (inner == 0) {
+    // Kokkos Kernels would scale C on the default instance here, and multiply a NaN by zero.
+    if (beta == Scalar(0)) return fill(space, c, Scalar(0));
+    return scale(space, c, beta);
+  }
+  const auto a_operand = as_operand<ExecutionSpace, const Scalar>(a);
+  const auto b_operand = as_operand<ExecutionSpace, const Scalar>(b);
+  const auto c_operand = as_operand<ExecutionSpace, Scalar>(c);
+  if (!a_is_transposed && !b_is_transposed && c.extent(1) == 1) {
+    // Kokkos Kernels takes the one column of B and of C to be contiguous, which in a range of columns it is not.
+    KokkosBlas::gemv(space, "N", alpha, a_operand, Kokkos::subview(b_operand, Kokkos::ALL, 0), beta,
+                     Kokkos::subview(c_operand, Kokkos::ALL, 0));
+    return;
+  }
+  KokkosBlas::gemm(space, a_is_transposed ? "T" : "N", b_is_transposed ? "T" : "N", alpha, a_operand, b_operand, beta,
+                   c_operand);
+}
+
+}  // namespace Sward

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstddef>
+#include <cstdint>
+
+#include "Sward_Check.hpp"
+
+namespace Sward {
+
+/// The dimension of a weight matrix that is selected from: its rows (outputs) or its columns (inputs).
+enum class Side { rows, columns };
+
+/// r selected rows (or columns) of a matrix, on the device: Pᵀ = ρB, where B picks `rows` and ρ is the diagonal
+/// `scale`. The numbers ascend; a row drawn twice stands in two neighbouring slots.
+template <class ExecutionSpace>
+struct RowSelection {
+  template <class T>
+  using List = Kokkos::View<T*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  List<int> rows;     ///< r numbers below `extent`
+  List<float> scale;  ///< r factors ρ on the steps of the selected rows
+  int extent = 0;     ///< the dimension selected from
+  Side side = Side::rows;
+
+  KOKKOS_FUNCTION int rank() const { return static_cast<int>(rows.extent(0)); }
+};
+
+/// Scratch of select_top_rows and sample_rows for one matrix; m is the dimension selected from, r the rank.
+template <class ExecutionSpace>
+struct SelectionWorkspace {
+  template <class T>
+  using List = typename RowSelection<ExecutionSpace>::template List<T>;
+
+  List<double> keys;               ///< m
+  List<std::uint64_t> cumulative;  ///< m
+  List<int> order;                 ///< m
+  List<int> drawn;                 ///< r
+  List<double> largest;            ///< 1
+};
+
+/// Throws unless norms, workspace and selection belong to the same matrix and 1 <= r <= m.
+template <class ExecutionSpace, class Norms>
+void check_selection(const char* function, const Norms& norms, const SelectionWorkspace<ExecutionSpace>& workspace,
+                     const RowSelection<ExecutionSpace>& selection) {
+  static_assert(Norms::rank() == 1, "Sward: norms must be a vector");
+  const auto extent = static_cast<std::size_t>(selection.extent);
+  const std::size_t rank = selection.rows.extent(0);
+  require_extents(function, "norms", {norms.extent(0)}, {extent});
+  require_extents(function, "selection.scale", {selection.scale.extent(0)}, {rank});
+  require_extents(function, "workspace",
+                  {workspace.keys.extent(0), workspace.cumulative.extent(0), workspace.order.extent(0),
+                   workspace.drawn.extent(0), workspace.largest.extent(0)},
+                  {extent, extent, extent, rank, 1});
+  require(rank >= 1 && rank <= extent, function,
+          "the rank is " + std::to_string(rank) + ", wanted 1 to " + std::to_string(extent));
+}
+
+}  // namespace Sward

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include "Sward_RowSelection.hpp"
+#include "Sward_SelectLargestKeys.hpp"
+
+namespace Sward {
+
+/// Selects the r rows with the largest norms, ties to the lower index; ρ = 1. Asynchronous on `space`; the norms never
+/// leave the device.
+///
+/// A norm that is not finite counts as the largest, so that a gradient which overflowed shows in its projection.
+/// Throws ExtentError, or std::invalid_argument for a rank outside 1 to m.
+template <class ExecutionSpace, class Norms>
+void select_top_rows(const ExecutionSpace& space, const Norms& norms,
+                     const SelectionWorkspace<ExecutionSpace>& workspace,
+                     const RowSelection<ExecutionSpace>& selection) {
+  const char* const function = "Sward::select_top_rows";
+  check_selection(function, norms, workspace, selection);
+  const auto keys = workspace.keys;
+  Kokkos::parallel_for(
+      function, Kokkos::RangePolicy<ExecutionSpace>(space, 0, selection.extent), KOKKOS_LAMBDA(const int k) {
+        const double norm = static_cast<double>(norms(k));
+        keys(k) = Kokkos::isfinite(norm) ? norm : Kokkos::Experimental::infinity_v<double>;
+      });
+  select_largest_keys(function, space, workspace, selection);
+}
+
+}  // namespace Sward

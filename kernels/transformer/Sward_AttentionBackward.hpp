@@ -1,0 +1,244 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include "Sward_AttentionShape.hpp"
+#include "Sward_AttentionTile.hpp"
+#include "Sward_Exponential.hpp"
+
+namespace Sward {
+
+/// delta(i, head) = sum_c output_gradient output over the columns of the head.
+template <class ExecutionSpace, class Output, class OutputGradient, class Delta>
+void attention_delta(const ExecutionSpace& space, const AttentionShape& shape, const Output& output,
+                     const OutputGradient& output_gradient, const Delta& delta) {
+  using Scalar = typename Delta::non_const_value_type;
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_for(
+      "Sward::attention_backward::delta", row_policy(space, shape.tokens()), KOKKOS_LAMBDA(const Member& team) {
+        constexpr int lanes = 8;
+        const int row = team.league_rank();
+        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, shape.heads), [&](const int head) {
+          const int begin = head * shape.head_size;
+          const int end = begin + shape.head_size;
+          Scalar partial[lanes] = {};
+          int c = begin;
+          for (; c + lanes <= end; c += lanes)
+            for (int lane = 0; lane < lanes; ++lane)
+              partial[lane] += output(row, c + lane) * output_gradient(row, c + lane);
+          Scalar sum = 0;
+          for (; c < end; ++c) sum += output(row, c) * output_gradient(row, c);
+          for (int lane = 0; lane < lanes; ++lane) sum += partial[lane];
+          delta(row, head) = sum;
+        });
+      });
+}
+
+/// logsumexp and delta of `rows` tokens into scratch. Beyond the valid ones an infinite logsumexp makes the weights 0.
+template <class Team, class LogSumExp, class Delta, class Scalar>
+KOKKOS_INLINE_FUNCTION void load_statistics(const Team& team, const LogSumExp& logsumexp, const Delta& delta, int token,
+                                            int valid, int head, int rows, Scalar* logsumexp_tile, Scalar* delta_tile) {
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, rows), [&](const int i) {
+    logsumexp_tile[i] = i < valid ? logsumexp(token + i, head) : Kokkos::Experimental::infinity_v<Scalar>;
+    delta_tile[i] = i < valid ? delta(token + i, head) : Scalar(0);
+  });
+}
+
+/// gradient(token + i, column + c) = factor * tile(i, c) for the valid rows.
+template <class Team, class Scalar, class Gradient>
+KOKKOS_INLINE_FUNCTION void store_rows(const Team& team, const Scalar* tile, int padded, Scalar factor,
+                                       const HeadRows<Gradient>& target) {
+  Kokkos::parallel_for(Kokkos::TeamThreadRange(team, target.valid), [&](const int i) {
+    Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, target.head_size), [&](const int c) {
+      target.view(target.token + i, target.column + c) = factor * tile[i * padded + c];
+    });
+  });
+}
+
+/// query_gradient; a team owns a block of queries of one head and streams the keys and values up to them.
+template <class ExecutionSpace, class Query, class Key, class Value, class LogSumExp, class OutputGradient, class Delta,
+          class QueryGradient>
+void attention_query_gradient(const ExecutionSpace& space, const AttentionShape& shape, const Query& query,
+                              const Key& key, const Value& value, const LogSumExp& logsumexp,
+                              const OutputGradient& output_gradient, const Delta& delta,
+                              const QueryGradient& query_gradient) {
+  using Scalar = typename QueryGradient::non_const_value_type;
+  using Tile = AttentionTile<ExecutionSpace, Scalar>;
+  const int padded = Tile::padded(shape.head_size);
+  const int blocks = Tile::blocks(shape.length);
+  const int count = (3 * Tile::block + 2 * Tile::stream) * padded + Tile::stream * Tile::block + 2 * Tile::block;
+  const int level = Tile::level(count);
+  const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
+  Kokkos::parallel_for(
+      "Sward::attention_backward::query", Tile::policy(space, shape.sequences * shape.heads * blocks, count),
+      KOKKOS_LAMBDA(const typename Tile::Member& team) {
+        const int pair = team.league_rank() / blocks;
+        const int first = (blocks - 1 - team.league_rank() % blocks) * Tile::block;
+        const int head = pair % shape.heads;
+        const int start = pair / shape.heads * shape.length;
+        const int query_column = head * shape.head_size;
+        const int key_column = head / shape.heads_per_group() * shape.head_size;
+        const int queries = Kokkos::min(int{Tile::block}, shape.length - first);
+
+        Scalar* const query_tile = Tile::scratch(team, level, count);            // padded x block
+        Scalar* const output_gradient_tile = query_tile + padded * Tile::block;  // padded x block
+        Scalar* const key_tile = output_gradient_tile + padded * Tile::block;    // stream x padded
+        Scalar* const value_tile = key_tile + Tile::stream * padded;             // stream x padded
+        Scalar* const result = value_tile + Tile::stream * padded;               // block x padded
+        Scalar* const scores = result + Tile::block * padded;                    // stream x block
+        Scalar* const logsumexp_tile = scores + Tile::stream * Tile::block;
+        Scalar* const delta_tile = logsumexp_tile + Tile::block;
+
+        const int token = start + first;
+        load_transposed(team, HeadRows<Query>{query, token, queries, query_column, shape.head_size}, scale, Tile::block,
+                        padded, query_tile);
+        load_transposed(team, HeadRows<OutputGradient>{output_gradient, token, queries, query_column, shape.head_size},
+                        Scalar(1), Tile::block, padded, output_gradient_tile);
+        load_statistics(team, logsumexp, delta, token, queries, head, Tile::block, logsumexp_tile, delta_tile);
+        for_each_chunk(team, Tile::block * padded, [&](const int begin, const int end) {
+          for (int i = begin; i < end; ++i) result[i] = 0;
+        });
+
+        for (int tile = 0; tile < first + queries; tile += Tile::stream) {
+          const int keys = Kokkos::min(int{Tile::stream}, shape.length - tile);
+          load_rows(team, HeadRows<Key>{key, start + tile, keys, key_column, shape.head_size}, Tile::stream, padded,
+                    key_tile);
+          load_rows(team, HeadRows<Value>{value, start + tile, keys, key_column, shape.head_size}, Tile::stream, padded,
+                    value_tile);
+          team.team_barrier();
+          tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
+                             query_tile, [&](const int j, const int i, const Scalar score) {
+                               const Scalar weight = exponential(score - logsumexp_tile[i]);
+                               scores[j * Tile::block + i] = tile + j > first + i ? Scalar(0) : weight;
+                             });
+          tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{value_tile, padded, 1},
+                             output_gradient_tile, [&](const int j, const int i, const Scalar weight_gradient) {
+                               scores[j * Tile::block + i] *= weight_gradient - delta_tile[i];
+                             });
+          team.team_barrier();
+          tile_product<Tile>(team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{scores, 1, Tile::block},
+                             key_tile,
+                             [&](const int i, const int c, const Scalar added) { result[i * padded + c] += added; });
+          team.team_barrier();
+        }
+        store_rows(team, result, padded, scale,
+                   HeadRows<QueryGradient>{query_gradient, token, queries, query_column, shape.head_size});
+      });
+}
+
+/// key_gradient and value_gradient; a team owns a block of keys of one group of heads and streams the queries from them
+/// on, head after head.
+template <class ExecutionSpace, class Query, class Key, class Value, class LogSumExp, class OutputGradient, class Delta,
+          class KeyGradient, class ValueGradient>
+void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape, const Query& query,
+                                  const Key& key, const Value& value, const LogSumExp& logsumexp,
+                                  const OutputGradient& output_gradient, const Delta& delta,
+                                  const KeyGradient& key_gradient, const ValueGradient& value_gradient) {
+  using Scalar = typename KeyGradient::non_const_value_type;
+  using Tile = AttentionTile<ExecutionSpace, Scalar>;
+  const int padded = Tile::padded(shape.head_size);
+  const int blocks = Tile::blocks(shape.length);
+  const int count = (4 * Tile::block + 2 * Tile::stream) * padded + 2 * Tile::stream * Tile::block + 2 * Tile::stream;
+  const int level = Tile::level(count);
+  const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
+  Kokkos::parallel_for(
+      "Sward::attention_backward::key_value",
+      Tile::policy(space, shape.sequences * shape.key_value_heads * blocks, count),
+      KOKKOS_LAMBDA(const typename Tile::Member& team) {
+        const int pair = team.league_rank() / blocks;
+        const int first = team.league_rank() % blocks * Tile::block;
+        const int group = pair % shape.key_value_heads;
+        const int start = pair / shape.key_value_heads * shape.length;
+        const int key_column = group * shape.head_size;
+        const int keys = Kokkos::min(int{Tile::block}, shape.length - first);
+
+        Scalar* const key_tile = Tile::scratch(team, level, count);               // padded x block
+        Scalar* const value_tile = key_tile + padded * Tile::block;               // padded x block
+        Scalar* const query_tile = value_tile + padded * Tile::block;             // stream x padded
+        Scalar* const output_gradient_tile = query_tile + Tile::stream * padded;  // stream x padded
+        Scalar* const key_result = output_gradient_tile + Tile::stream * padded;  // block x padded
+        Scalar* const value_result = key_result + Tile::block * padded;           // block x padded
+        Scalar* const weights = value_result + Tile::block * padded;              // stream x block
+        Scalar* const slopes = weights + Tile::stream * Tile::block;              // stream x block
+        Scalar* const logsumexp_tile = slopes + Tile::stream * Tile::block;
+        Scalar* const delta_tile = logsumexp_tile + Tile::stream;
+
+        const int token = start + first;
+        load_transposed(team, HeadRows<Key>{key, token, keys, key_column, shape.head_size}, scale, Tile::block, padded,
+                        key_tile);
+        load_transposed(team, HeadRows<Value>{value, token, keys, key_column, shape.head_size}, Scalar(1), Tile::block,
+                        padded, value_tile);
+        for_each_chunk(team, Tile::block * padded, [&](const int begin, const int end) {
+          for (int i = begin; i < end; ++i) key_result[i] = value_result[i] = 0;
+        });
+
+        const int heads = shape.heads_per_group();
+        for (int head = group * heads; head < (group + 1) * heads; ++head) {
+          const int query_column = head * shape.head_size;
+          for (int tile = first; tile < shape.length; tile += Tile::stream) {
+            const int queries = Kokkos::min(int{Tile::stream}, shape.length - tile);
+            load_rows(team, HeadRows<Query>{query, start + tile, queries, query_column, shape.head_size}, Tile::stream,
+                      padded, query_tile);
+            load_rows(team,
+                      HeadRows<OutputGradient>{output_gradient, start + tile, queries, query_column, shape.head_size},
+                      Tile::stream, padded, output_gradient_tile);
+            load_statistics(team, logsumexp, delta, start + tile, queries, head, Tile::stream, logsumexp_tile,
+                            delta_tile);
+            team.team_barrier();
+            tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{query_tile, padded, 1},
+                               key_tile, [&](const int i, const int j, const Scalar score) {
+                                 const Scalar weight = exponential(score - logsumexp_tile[i]);
+                                 weights[i * Tile::block + j] = first + j > tile + i ? Scalar(0) : weight;
+                               });
+            tile_product<Tile>(
+                team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{output_gradient_tile, padded, 1},
+                value_tile, [&](const int i, const int j, const Scalar weight_gradient) {
+                  slopes[i * Tile::block + j] = weights[i * Tile::block + j] * (weight_gradient - delta_tile[i]);
+                });
+            team.team_barrier();
+            tile_product<Tile>(team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{weights, 1, Tile::block},
+                               output_gradient_tile, [&](const int j, const int c, const Scalar added) {
+                                 value_result[j * padded + c] += added;
+                               });
+            tile_product<Tile>(
+                team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{slopes, 1, Tile::block}, query_tile,
+                [&](const int j, const int c, const Scalar added) { key_result[j * padded + c] += added; });
+            team.team_barrier();
+          }
+        }
+        store_rows(team, key_result, padded, scale,
+                   HeadRows<KeyGradient>{key_gradient, token, keys, key_column, shape.head_size});
+        store_rows(team, value_result, padded, Scalar(1),
+                   HeadRows<ValueGradient>{value_gradient, token, keys, key_column, shape.head_size});
+      });
+}
+
+/// Gradients of attention with respect to query, key and value, which are overwritten. output and logsumexp are what
+/// attention wrote; delta is workspace, b x heads. Scores are computed again from query and key. No sum depends on the
+/// number of threads.
+/// Source: Dao, "FlashAttention-2", arXiv 2307.08691, with the two halves as kernels of their own instead of atomics.
+template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp,
+          class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
+void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
+                        const Value& value, const Output& output, const LogSumExp& logsumexp,
+                        const OutputGradient& output_gradient, const Delta& delta, const QueryGradient& query_gradient,
+                        const KeyGradient& key_gradient, const ValueGradient& value_gradient) {
+  const char* const function = "Sward::attention_backward";
+  check_attention_shape(function, shape);
+  require_token_rows(function, "query", query, shape, shape.query_columns());
+  require_token_rows(function, "key", key, shape, shape.key_value_columns());
+  require_token_rows(function, "value", value, shape, shape.key_value_columns());
+  require_token_rows(function, "output", output, shape, shape.query_columns());
+  require_token_rows(function, "logsumexp", logsumexp, shape, shape.heads);
+  require_token_rows(function, "output_gradient", output_gradient, shape, shape.query_columns());
+  require_token_rows(function, "delta", delta, shape, shape.heads);
+  require_token_rows(function, "query_gradient", query_gradient, shape, shape.query_columns());
+  require_token_rows(function, "key_gradient", key_gradient, shape, shape.key_value_columns());
+  require_token_rows(function, "value_gradient", value_gradient, shape, shape.key_value_columns());
+  attention_delta(space, shape, output, output_gradient, delta);
+  attention_query_gradient(space, shape, query, key, value, logsumexp, output_gradient, delta, query_gradient);
+  attention_key_value_gradient(space, shape, query, key, value, logsumexp, output_gradient, delta, key_gradient,
+                               value_gradient);
+}
+
+}  // namespace Sward

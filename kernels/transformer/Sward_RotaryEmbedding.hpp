@@ -1,0 +1,84 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+#include "Sward_Check.hpp"
+#include "Sward_TeamChunks.hpp"
+
+namespace Sward {
+
+/// cosine(t, i) and sine(t, i) of the angle t * theta^(-2i / head) for positions t and pairs i; T x head/2 each.
+/// The angles are taken in double.
+template <class ExecutionSpace, class Table>
+void rotary_table(const ExecutionSpace& space, double theta, const Table& cosine, const Table& sine) {
+  static_assert(Table::rank() == 2, "Sward::rotary_table: the tables must be matrices");
+  using Scalar = typename Table::non_const_value_type;
+  require_extents("Sward::rotary_table", "sine", {sine.extent(0), sine.extent(1)},
+                  {cosine.extent(0), cosine.extent(1)});
+  require(theta > 0, "Sward::rotary_table", "theta must be positive");
+  const int positions = static_cast<int>(cosine.extent(0));
+  const int pairs = static_cast<int>(cosine.extent(1));
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_for(
+      "Sward::rotary_table", row_policy(space, positions), KOKKOS_LAMBDA(const Member& team) {
+        const int position = team.league_rank();
+        for_each_chunk(team, pairs, [&](const int begin, const int end) {
+          for (int i = begin; i < end; ++i) {
+            const double angle = position * Kokkos::pow(theta, -static_cast<double>(i) / pairs);
+            cosine(position, i) = static_cast<Scalar>(Kokkos::cos(angle));
+            sine(position, i) = static_cast<Scalar>(Kokkos::sin(angle));
+          }
+        });
+      });
+}
+
+/// Turns every pair (x_i, x_{i + head/2}) of every head by `direction` times the angle of the token's position.
+template <class ExecutionSpace, class Table, class Values>
+void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine, int heads,
+                  const Values& x, typename Values::non_const_value_type direction) {
+  static_assert(Table::rank() == 2 && Values::rank() == 2, "Sward::rotary_embedding: the operands must be matrices");
+  using Scalar = typename Values::non_const_value_type;
+  const int pairs = static_cast<int>(cosine.extent(1));
+  const int length = static_cast<int>(cosine.extent(0));
+  const int tokens = static_cast<int>(x.extent(0));
+  require_extents(label, "sine", {sine.extent(0), sine.extent(1)}, {cosine.extent(0), cosine.extent(1)});
+  require(heads > 0 && x.extent(1) == static_cast<std::size_t>(heads) * 2 * cosine.extent(1), label,
+          "x must have heads * head_size columns, and head_size must be twice the columns of the tables");
+  require(length > 0 || tokens == 0, label, "the tables have no positions");
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_for(
+      label, row_policy(space, tokens), KOKKOS_LAMBDA(const Member& team) {
+        const int token = team.league_rank();
+        const int position = token % length;
+        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, heads), [&](const int head) {
+          const int first = head * 2 * pairs;
+          const int second = first + pairs;
+          SWARD_INDEPENDENT_ITERATIONS
+          for (int i = 0; i < pairs; ++i) {
+            const Scalar c = cosine(position, i);
+            const Scalar s = direction * sine(position, i);
+            const Scalar a = x(token, first + i);
+            const Scalar b = x(token, second + i);
+            x(token, first + i) = a * c - b * s;
+            x(token, second + i) = b * c + a * s;
+          }
+        });
+      });
+}
+
+/// Rotary position embedding in place, in the convention of Hugging Face's LLaMA: the two halves of a head form the
+/// pairs. x is b x heads * head_size; a token's position is its row modulo T, the rows of the tables.
+/// Source: Su et al., "RoFormer", arXiv 2104.09864.
+template <class ExecutionSpace, class Table, class Values>
+void rotary_embedding(const ExecutionSpace& space, const Table& cosine, const Table& sine, int heads, const Values& x) {
+  rotate_pairs("Sward::rotary_embedding", space, cosine, sine, heads, x, 1);
+}
+
+/// Gradient of rotary_embedding with respect to its input, in place: the rotation backwards.
+template <class ExecutionSpace, class Table, class Values>
+void rotary_embedding_backward(const ExecutionSpace& space, const Table& cosine, const Table& sine, int heads,
+                               const Values& gradient) {
+  rotate_pairs("Sward::rotary_embedding_backward", space, cosine, sine, heads, gradient, -1);
+}
+
+}  // namespace Sward

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cmath>
+#include <cstdint>
+
+#include "Sward_Check.hpp"
+
+namespace Sward {
+
+/// Adam's constants in one update.
+struct AdamStep {
+  double beta1;
+  double beta2;
+  double epsilon;
+  std::int64_t count;           ///< updates of the moments, this one included: 1 in the first
+  double gradient_scale = 1.0;  ///< a factor on the gradient, for clipping
+};
+
+/// Adam on one element, with the bias corrections worked out once on the host.
+/// Source: Kingma and Ba, "Adam", arXiv 1412.6980.
+template <class Scalar>
+struct AdamFormula {
+  Scalar beta1, beta2, rest1, rest2, correction1, correction2, epsilon, gradient_scale;
+
+  explicit AdamFormula(const AdamStep& step)
+      : beta1(static_cast<Scalar>(step.beta1)),
+        beta2(static_cast<Scalar>(step.beta2)),
+        rest1(static_cast<Scalar>(1 - step.beta1)),
+        rest2(static_cast<Scalar>(1 - step.beta2)),
+        correction1(static_cast<Scalar>(1 / (1 - std::pow(step.beta1, static_cast<double>(step.count))))),
+        correction2(static_cast<Scalar>(1 / (1 - std::pow(step.beta2, static_cast<double>(step.count))))),
+        epsilon(static_cast<Scalar>(step.epsilon)),
+        gradient_scale(static_cast<Scalar>(step.gradient_scale)) {}
+
+  /// Updates both moments and returns the step m̂ / (sqrt(v̂) + ε).
+  KOKKOS_INLINE_FUNCTION Scalar operator()(Scalar gradient, Scalar& first_moment, Scalar& second_moment) const {
+    const Scalar scaled = gradient_scale * gradient;
+    first_moment = beta1 * first_moment + rest1 * scaled;
+    second_moment = beta2 * second_moment + rest2 * scaled * scaled;
+    return first_moment * correction1 / (Kokkos::sqrt(second_moment * correction2) + epsilon);
+  }
+};
+
+/// Throws unless both moments have the extents of the gradient and the count is positive.
+template <class Gradient, class Moment>
+void check_adam(const char* function, const AdamStep& step, const Gradient& gradient, const Moment& first_moment,
+                const Moment& second_moment) {
+  static_assert(Gradient::rank() == 2 && Moment::rank() == 2, "Sward: gradient and moments must be matrices");
+  require(step.count >= 1, function, "the count is " + std::to_string(step.count) + ", wanted 1 or more");
+  require_extents(function, "first_moment", {first_moment.extent(0), first_moment.extent(1)},
+                  {gradient.extent(0), gradient.extent(1)});
+  require_extents(function, "second_moment", {second_moment.extent(0), second_moment.extent(1)},
+                  {gradient.extent(0), gradient.extent(1)});
+}
+
+}  // namespace Sward

@@ -1,0 +1,110 @@
+#include "Sward_CheckpointFile.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <regex>
+#include <span>
+
+#include "Sward_InputError.hpp"
+
+namespace Sward {
+
+namespace {
+
+void write_shape(Hdf5File& file, const LlamaShape& shape) {
+  file.create_group("/model");
+  file.write_attribute("/model", "hidden_size", shape.hidden_size);
+  file.write_attribute("/model", "intermediate_size", shape.intermediate_size);
+  file.write_attribute("/model", "num_heads", shape.num_heads);
+  file.write_attribute("/model", "num_key_value_heads", shape.num_key_value_heads);
+  file.write_attribute("/model", "num_layers", shape.num_layers);
+  file.write_attribute("/model", "vocab_size", shape.vocab_size);
+  file.write_attribute("/model", "tie_embeddings", std::int64_t(shape.tie_embeddings));
+  file.write_attribute("/model", "rms_norm_eps", shape.rms_norm_eps);
+  file.write_attribute("/model", "rope_theta", shape.rope_theta);
+}
+
+LlamaShape read_shape(const Hdf5File& file) {
+  const auto integer = [&](const char* name) { return file.attribute<std::int64_t>("/model", name); };
+  LlamaShape shape;
+  shape.hidden_size = integer("hidden_size");
+  shape.intermediate_size = integer("intermediate_size");
+  shape.num_heads = integer("num_heads");
+  shape.num_key_value_heads = integer("num_key_value_heads");
+  shape.num_layers = integer("num_layers");
+  shape.vocab_size = integer("vocab_size");
+  shape.tie_embeddings = integer("tie_embeddings") != 0;
+  shape.rms_norm_eps = file.attribute<double>("/model", "rms_norm_eps");
+  shape.rope_theta = file.attribute<double>("/model", "rope_theta");
+  check(shape, file.path().string());
+  return shape;
+}
+
+CheckpointHeader read_header(const Hdf5File& file) {
+  if (!file.exists("/weights") || !file.exists("/model") || !file.has_attribute("/", "format_version"))
+    throw InputError(file.path().string() + ": is not a checkpoint");
+  const auto version = file.attribute<std::int64_t>("/", "format_version");
+  if (version != CheckpointFile::format_version)
+    throw InputError(file.path().string() + ": format_version is " + std::to_string(version) + ", wanted " +
+                     std::to_string(CheckpointFile::format_version));
+  CheckpointHeader header;
+  header.step = file.attribute<std::int64_t>("/", "step");
+  header.seed = file.attribute<std::uint64_t>("/", "seed");
+  header.sequence_length = file.attribute<std::int64_t>("/", "sequence_length");
+  header.sequences = file.attribute<std::int64_t>("/", "sequences");
+  header.configuration = file.attribute<std::string>("/", "configuration");
+  header.shape = read_shape(file);
+  return header;
+}
+
+}  // namespace
+
+Hdf5File create_checkpoint(const std::filesystem::path& path, const CheckpointHeader& header) {
+  Hdf5File file = Hdf5File::create(path);
+  file.write_attribute("/", "format_version", CheckpointFile::format_version);
+  file.write_attribute("/", "step", header.step);
+  file.write_attribute("/", "seed", header.seed);
+  file.write_attribute("/", "sequence_length", header.sequence_length);
+  file.write_attribute("/", "sequences", header.sequences);
+  file.write_attribute("/", "configuration", std::string_view(header.configuration));
+  write_shape(file, header.shape);
+  return file;
+}
+
+CheckpointFile::CheckpointFile(const std::filesystem::path& path)
+    : file_(Hdf5File::open_read(path)), header_(read_header(file_)), parameters_(list_parameters(header_.shape)) {}
+
+std::vector<float> CheckpointFile::read_weight(const ParameterInfo& parameter) const {
+  std::vector<float> values(static_cast<std::size_t>(parameter.size()));
+  file_.read("/weights/" + parameter.name, std::span<float>(values), file_extents(parameter));
+  return values;
+}
+
+std::vector<std::size_t> file_extents(const ParameterInfo& parameter) {
+  const auto columns = static_cast<std::size_t>(parameter.columns);
+  if (parameter.kind == ParameterKind::norm) return {columns};
+  return {static_cast<std::size_t>(parameter.rows), columns};
+}
+
+std::filesystem::path checkpoint_path(const std::filesystem::path& directory, std::int64_t step) {
+  char name[64];
+  std::snprintf(name, sizeof name, "checkpoint-%08lld.h5", static_cast<long long>(step));
+  return directory / name;
+}
+
+std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> found;
+  if (!std::filesystem::is_directory(directory)) return found;
+  const std::regex name("checkpoint-[0-9]{8,}\\.h5");
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    if (std::regex_match(entry.path().filename().string(), name)) found.push_back(entry.path());
+  // Longer names hold larger step numbers; among equal lengths the order of the text is that of the numbers.
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    const std::string left = a.filename().string();
+    const std::string right = b.filename().string();
+    return left.size() != right.size() ? left.size() > right.size() : left > right;
+  });
+  return found;
+}
+
+}  // namespace Sward

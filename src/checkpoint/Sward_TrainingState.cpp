@@ -1,0 +1,157 @@
+#include "Sward_TrainingState.hpp"
+
+#include <span>
+#include <vector>
+
+#include "Sward_AtomicFile.hpp"
+#include "Sward_HuggingFaceConfig.hpp"
+#include "Sward_HuggingFaceFolder.hpp"
+#include "Sward_InputError.hpp"
+
+namespace Sward {
+
+namespace {
+
+/// A view's elements on the host, row-major.
+template <class T, class ExecutionSpace, class View>
+std::vector<T> to_host(const ExecutionSpace& space, const View& view) {
+  using Host = Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, Kokkos::HostSpace>;
+  const Host host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, view);
+  space.fence("Sward::to_host");
+  return std::vector<T>(host.data(), host.data() + host.size());
+}
+
+template <class T, class ExecutionSpace, class View>
+void to_device(const ExecutionSpace& space, const std::vector<T>& values, const View& view) {
+  const auto host = Kokkos::create_mirror_view(view);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    host.data()[i] = static_cast<typename View::non_const_value_type>(values[i]);
+  Kokkos::deep_copy(space, view, host);
+  space.fence("Sward::to_device");
+}
+
+template <class View>
+std::vector<std::size_t> extents_of(const View& view) {
+  std::vector<std::size_t> extents;
+  for (std::size_t i = 0; i < View::rank(); ++i) extents.push_back(view.extent(i));
+  return extents;
+}
+
+template <class ExecutionSpace, class Scalar>
+class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
+  using Base = StateVisitor<ExecutionSpace, Scalar>;
+
+ public:
+  StateWriter(const ExecutionSpace& space, Hdf5File& file, std::string group)
+      : space_(space), file_(file), group_(std::move(group)) {
+    file_.create_group(group_);
+  }
+  void visit(const std::string& name, typename Base::Matrix values) override { write<Scalar>(name, values); }
+  void visit(const std::string& name, typename Base::Integers values) override { write<std::int32_t>(name, values); }
+  void visit(const std::string& name, typename Base::Floats values) override { write<float>(name, values); }
+  void visit(const std::string& name, std::int64_t& value) override { file_.write_attribute(group_, name, value); }
+
+ private:
+  template <class T, class View>
+  void write(const std::string& name, const View& view) {
+    const std::vector<T> values = to_host<T>(space_, view);
+    file_.write(group_ + "/" + name, std::span<const T>(values), extents_of(view));
+  }
+
+  ExecutionSpace space_;
+  Hdf5File& file_;
+  std::string group_;
+};
+
+template <class ExecutionSpace, class Scalar>
+class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
+  using Base = StateVisitor<ExecutionSpace, Scalar>;
+
+ public:
+  StateReader(const ExecutionSpace& space, const Hdf5File& file, std::string group)
+      : space_(space), file_(file), group_(std::move(group)) {}
+  void visit(const std::string& name, typename Base::Matrix values) override { read<Scalar>(name, values); }
+  void visit(const std::string& name, typename Base::Integers values) override { read<std::int32_t>(name, values); }
+  void visit(const std::string& name, typename Base::Floats values) override { read<float>(name, values); }
+  void visit(const std::string& name, std::int64_t& value) override {
+    value = file_.attribute<std::int64_t>(group_, name);
+  }
+
+ private:
+  template <class T, class View>
+  void read(const std::string& name, const View& view) {
+    std::vector<T> values(view.size());
+    file_.read(group_ + "/" + name, std::span<T>(values), extents_of(view));
+    to_device(space_, values, view);
+  }
+
+  ExecutionSpace space_;
+  const Hdf5File& file_;
+  std::string group_;
+};
+
+void require_same_shape(const std::filesystem::path& source, const LlamaShape& found, const LlamaShape& wanted) {
+  if (!(found == wanted)) throw InputError(source.string() + ": holds a model of another shape than the configuration");
+}
+
+}  // namespace
+
+template <class ExecutionSpace, class Scalar>
+void save_training_state(const ExecutionSpace& space, const std::filesystem::path& path, const CheckpointHeader& header,
+                         const Llama<ExecutionSpace, Scalar>& model, Optimizer<ExecutionSpace, Scalar>& optimizer) {
+  AtomicFile atomic(path);
+  Hdf5File file = create_checkpoint(atomic.temporary(), header);
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    const ParameterInfo& parameter = model.parameters()[i];
+    const std::vector<Scalar> values = to_host<Scalar>(space, model.weights()[i]);
+    file.write("/weights/" + parameter.name, std::span<const Scalar>(values), file_extents(parameter));
+    StateWriter<ExecutionSpace, Scalar> writer(space, file, "/optimizer/" + parameter.name);
+    optimizer.visit_state(parameter.name, writer);
+  }
+  file.close();
+  atomic.commit();
+}
+
+template <class ExecutionSpace, class Scalar>
+void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
+                  const Llama<ExecutionSpace, Scalar>& model) {
+  require_same_shape(checkpoint.file().path(), checkpoint.header().shape, model.shape());
+  for (std::size_t i = 0; i < model.parameters().size(); ++i)
+    to_device(space, checkpoint.read_weight(model.parameters()[i]), model.weights()[i]);
+}
+
+template <class ExecutionSpace, class Scalar>
+void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoint,
+                    Optimizer<ExecutionSpace, Scalar>& optimizer) {
+  for (const ParameterInfo& parameter : checkpoint.parameters()) {
+    StateReader<ExecutionSpace, Scalar> reader(space, checkpoint.file(), "/optimizer/" + parameter.name);
+    optimizer.visit_state(parameter.name, reader);
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
+void load_initial_weights(const ExecutionSpace& space, const std::filesystem::path& initial,
+                          const Llama<ExecutionSpace, Scalar>& model) {
+  if (!std::filesystem::is_directory(initial)) {
+    load_weights(space, CheckpointFile(initial), model);
+    return;
+  }
+  const HuggingFaceFolder folder(initial);
+  require_same_shape(initial, folder.shape(), model.shape());
+  for (std::size_t i = 0; i < model.parameters().size(); ++i)
+    to_device(space, folder.read(model.parameters()[i].name), model.weights()[i]);
+}
+
+LlamaShape read_initial_shape(const std::filesystem::path& initial) {
+  if (std::filesystem::is_directory(initial)) return read_huggingface_config(initial);
+  return CheckpointFile(initial).header().shape;
+}
+
+using Space = Kokkos::DefaultExecutionSpace;
+template void save_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,
+                                  const Llama<Space, float>&, Optimizer<Space, float>&);
+template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, float>&);
+template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, float>&);
+template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, float>&);
+
+}  // namespace Sward

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+
+#include "Sward_CheckpointFile.hpp"
+#include "Sward_Llama.hpp"
+#include "Sward_Optimizer.hpp"
+
+namespace Sward {
+
+/// Writes weights and optimizer state under `path`, which appears whole or not at all; waits for `space`.
+/// Throws std::runtime_error naming the file.
+template <class ExecutionSpace, class Scalar>
+void save_training_state(const ExecutionSpace& space, const std::filesystem::path& path, const CheckpointHeader& header,
+                         const Llama<ExecutionSpace, Scalar>& model, Optimizer<ExecutionSpace, Scalar>& optimizer);
+
+/// Reads the weights of a checkpoint into a model of the same shape; waits for `space`.
+/// Throws InputError naming the file and the parameter.
+template <class ExecutionSpace, class Scalar>
+void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
+                  const Llama<ExecutionSpace, Scalar>& model);
+
+/// Reads the optimizer's state of a checkpoint that has one; waits for `space`.
+template <class ExecutionSpace, class Scalar>
+void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoint,
+                    Optimizer<ExecutionSpace, Scalar>& optimizer);
+
+/// Reads the weights of a Hugging Face folder or of a checkpoint, whichever `initial` is.
+template <class ExecutionSpace, class Scalar>
+void load_initial_weights(const ExecutionSpace& space, const std::filesystem::path& initial,
+                          const Llama<ExecutionSpace, Scalar>& model);
+
+/// The shape of the model in a Hugging Face folder or a checkpoint.
+LlamaShape read_initial_shape(const std::filesystem::path& initial);
+
+}  // namespace Sward

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <Kokkos_Core.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "Sward_Communicator.hpp"
+
+namespace Sward {
+
+/// Collectives through MPI.
+struct MpiSpace {};
+
+/// Throws CommunicationError with MPI's own text unless `code` is MPI_SUCCESS.
+void check_mpi(int code, const char* call);
+
+/// Initialises MPI (funneled) for the lifetime of a program.
+class MpiEnvironment {
+ public:
+  MpiEnvironment(int& argc, char**& argv);
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+  ~MpiEnvironment();
+};
+
+template <>
+class Communicator<MpiSpace> {
+ public:
+  using Request = MPI_Request;
+
+  /// Duplicates the caller's communicator, so that messages never mix with the caller's own.
+  explicit Communicator(MPI_Comm communicator = MPI_COMM_WORLD);
+  Communicator(Communicator&& other) noexcept;
+  Communicator& operator=(Communicator&& other) noexcept;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  ~Communicator();
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  /// Starts the in-place sum over ranks of a contiguous vector, after the work that `space` holds has finished.
+  /// The vector belongs to the message until `wait`.
+  template <class ExecutionSpace, class View>
+  Request start_all_reduce(const ExecutionSpace& space, const View& vector) {
+    static_assert(Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible,
+                  "Communicator<MpiSpace>: the view must be accessible from the host");
+    // MPI reads the buffer from the host, so the kernels that fill it must be done.
+    space.fence("Sward::Communicator::start_all_reduce");
+    return start_sum(std::span(vector.data(), vector.span()));
+  }
+
+  template <class ExecutionSpace, class View>
+  void all_reduce(const ExecutionSpace& space, const View& view) {
+    Request request = start_all_reduce(space, view);
+    wait(request);
+  }
+
+  /// Lets MPI advance a message that is under way; most implementations move data only inside MPI calls.
+  void progress(Request& request);
+  void wait(Request& request);
+
+  double sum(double value) const;
+  std::uint64_t minimum(std::uint64_t value) const;
+  std::uint64_t maximum(std::uint64_t value) const;
+  void barrier() const;
+
+ private:
+  Request start_sum(std::span<float> values);
+  Request start_sum(std::span<double> values);
+  void release() noexcept;
+
+  MPI_Comm communicator_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int size_ = 1;
+};
+
+}  // namespace Sward

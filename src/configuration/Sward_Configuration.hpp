@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "Sward_Llama.hpp"
+#include "Sward_LlamaShape.hpp"
+#include "Sward_Optimizer.hpp"
+#include "Sward_TokenStream.hpp"
+
+namespace Sward {
+
+struct DataOptions {
+  std::filesystem::path train;
+  std::filesystem::path validation;  ///< empty: no evaluation
+  std::int64_t sequence_length = 0;
+  SequenceOrder order = SequenceOrder::shuffled;
+};
+
+struct BatchOptions {
+  std::int64_t sequences = 0;  ///< an update, over all ranks
+  std::int64_t micro = 0;      ///< a pass on one rank
+};
+
+struct ScheduleOptions {
+  std::int64_t steps = 0;
+  std::int64_t warmup_steps = 0;
+  enum class Shape { constant, cosine } shape = Shape::cosine;
+  double final_fraction = 0.1;
+};
+
+struct OutputOptions {
+  std::filesystem::path directory;
+  std::int64_t checkpoint_interval = 0;
+  std::int64_t evaluation_interval = 0;
+  std::int64_t keep = 2;
+};
+
+/// Everything that a run is asked for; docs/configuration.md describes each key.
+struct Configuration {
+  LlamaShape shape;               ///< empty until read when `initial` gives it
+  std::filesystem::path initial;  ///< a Hugging Face folder or a checkpoint to take weights and shape from
+  DataOptions data;
+  BatchOptions batch;
+  double learning_rate = 0.0;
+  OptimizerOptions optimizer;
+  ScheduleOptions schedule;
+  OutputOptions output;
+  std::uint64_t seed = 0;
+  Recompute recompute = Recompute::none;
+  std::string text;  ///< the configuration as it was read, for the checkpoint
+};
+
+/// Reads a TOML file and applies `section.key=value` settings, values in TOML's notation (a bare word is a string).
+/// A checkpoint, if named, gives the shape where [model] has none. Throws InputError naming file, line, key and what is
+/// allowed.
+Configuration read_configuration(const std::filesystem::path& file, const std::vector<std::string>& settings = {},
+                                 const std::filesystem::path& checkpoint = {});
+
+/// The shape of a preset: 60m 130m 350m 1b 7b 13b 65b, with or without "llama-" before it.
+/// Throws std::out_of_range for any other name.
+LlamaShape preset_shape(const std::string& name);
+
+}  // namespace Sward

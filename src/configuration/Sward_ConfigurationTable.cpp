@@ -1,0 +1,177 @@
+#include "Sward_ConfigurationTable.hpp"
+
+#include <cmath>
+#include <sstream>
+
+#include "Sward_InputError.hpp"
+
+namespace Sward {
+
+namespace {
+
+std::string plain(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+std::string range_text(double least, double most) {
+  return std::isinf(most) ? "at least " + plain(least) : "from " + plain(least) + " to " + plain(most);
+}
+
+toml::table parse_setting(const std::string& setting) {
+  const auto equals = setting.find('=');
+  const auto dot = setting.find('.');
+  if (equals == std::string::npos || dot == std::string::npos || dot > equals)
+    throw InputError("--set " + setting + ": wanted section.key=value");
+  const std::string key = setting.substr(0, equals);
+  const std::string value = setting.substr(equals + 1);
+  try {
+    return toml::parse(key + " = " + value, "--set " + setting);
+  } catch (const toml::parse_error&) {
+    // A path or a word without quotes.
+    try {
+      return toml::parse(key + " = '" + value + "'", "--set " + setting);
+    } catch (const toml::parse_error& error) {
+      throw InputError("--set " + setting + ": " + std::string(error.description()));
+    }
+  }
+}
+
+}  // namespace
+
+ConfigurationTable::ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings)
+    : file_(file.string()) {
+  if (!std::filesystem::is_regular_file(file)) throw InputError(file_ + ": no such configuration file");
+  try {
+    table_ = toml::parse_file(file_);
+  } catch (const toml::parse_error& error) {
+    throw InputError(file_ + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+  }
+  for (const std::string& setting : settings) set(setting);
+  for (const auto& [section, node] : table_)
+    if (!node.is_table()) fail(std::string(section.str()), "stands outside any [section]");
+}
+
+void ConfigurationTable::set(const std::string& setting) {
+  toml::table parsed = parse_setting(setting);
+  for (auto&& [section, node] : parsed) {
+    toml::table* target = table_[section].as_table();
+    if (target == nullptr) target = table_.insert_or_assign(section, toml::table{}).first->second.as_table();
+    for (auto&& [key, value] : *node.as_table()) target->insert_or_assign(key, value);
+  }
+}
+
+std::string ConfigurationTable::place(const std::string& key) const {
+  const toml::node* node = table_.at_path(key).node();
+  if (node == nullptr || !node->source().path) return file_;
+  const std::string& path = *node->source().path;
+  return path.rfind("--set ", 0) == 0 ? path : path + ":" + std::to_string(node->source().begin.line);
+}
+
+void ConfigurationTable::fail(const std::string& key, const std::string& message) const {
+  throw InputError(place(key) + ": key '" + key + "' " + message);
+}
+
+const toml::node* ConfigurationTable::find(const std::string& key) {
+  asked_.insert(key);
+  return table_.at_path(key).node();
+}
+
+std::string ConfigurationTable::text(const std::string& key) {
+  if (find(key) == nullptr) fail(key, "is missing");
+  return text(key, "");
+}
+
+std::string ConfigurationTable::text(const std::string& key, const std::string& otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return otherwise;
+  if (!node->is_string()) fail(key, "must be a string");
+  return node->as_string()->get();
+}
+
+bool ConfigurationTable::boolean(const std::string& key, bool otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return otherwise;
+  if (!node->is_boolean()) fail(key, "must be true or false");
+  return node->as_boolean()->get();
+}
+
+std::int64_t ConfigurationTable::integer(const std::string& key, std::int64_t least) {
+  if (find(key) == nullptr) fail(key, "is missing");
+  return integer(key, least, least);
+}
+
+std::int64_t ConfigurationTable::integer(const std::string& key, std::int64_t least, std::int64_t otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return otherwise;
+  if (!node->is_integer()) fail(key, "must be an integer");
+  const std::int64_t value = node->as_integer()->get();
+  if (value < least) fail(key, "is " + std::to_string(value) + "; allowed: at least " + std::to_string(least));
+  return value;
+}
+
+double ConfigurationTable::number_of(const toml::node& node, const std::string& key, double least, double most) const {
+  if (!node.is_number()) fail(key, "must be a number");
+  const double value =
+      node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
+  if (!std::isfinite(value) || value < least || value > most)
+    fail(key, "is " + plain(value) + "; allowed: " + range_text(least, most));
+  return value;
+}
+
+double ConfigurationTable::number(const std::string& key, double least, double most) {
+  const toml::node* node = find(key);
+  if (node == nullptr) fail(key, "is missing");
+  return number_of(*node, key, least, most);
+}
+
+double ConfigurationTable::number(const std::string& key, double least, double most, double otherwise) {
+  return find(key) == nullptr ? otherwise : number(key, least, most);
+}
+
+std::vector<double> ConfigurationTable::numbers(const std::string& key, double least, double most,
+                                                std::vector<double> otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return otherwise;
+  if (!node->is_array() || node->as_array()->size() != otherwise.size())
+    fail(key, "must be a list of " + std::to_string(otherwise.size()) + " numbers");
+  std::vector<double> values;
+  for (const toml::node& entry : *node->as_array()) values.push_back(number_of(entry, key, least, most));
+  return values;
+}
+
+std::vector<std::string> ConfigurationTable::texts(const std::string& key, std::vector<std::string> otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return otherwise;
+  if (!node->is_array()) fail(key, "must be a list of strings");
+  std::vector<std::string> values;
+  for (const toml::node& entry : *node->as_array()) {
+    if (!entry.is_string()) fail(key, "must be a list of strings");
+    values.push_back(entry.as_string()->get());
+  }
+  return values;
+}
+
+void ConfigurationTable::check_all_known() const {
+  for (const auto& [section, node] : table_) {
+    for (const auto& [name, value] : *node.as_table()) {
+      const std::string key = std::string(section.str()) + "." + std::string(name.str());
+      if (asked_.count(key) != 0) continue;
+      std::string known;
+      for (const std::string& asked : asked_)
+        if (asked.rfind(std::string(section.str()) + ".", 0) == 0)
+          known += (known.empty() ? "" : ", ") + asked.substr(section.str().size() + 1);
+      fail(key, known.empty() ? "is in an unknown section; see docs/configuration.md"
+                              : "is unknown; allowed in [" + std::string(section.str()) + "]: " + known);
+    }
+  }
+}
+
+std::string ConfigurationTable::to_text() const {
+  std::ostringstream text;
+  text << table_;
+  return text.str();
+}
+
+}  // namespace Sward

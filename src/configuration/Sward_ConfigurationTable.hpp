@@ -1,0 +1,66 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace Sward {
+
+/// A TOML file with settings laid over it, read key by key; every error names the place, the key and what is allowed.
+class ConfigurationTable {
+ public:
+  /// Throws InputError when the file cannot be read or a setting is not `section.key=value`.
+  ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings);
+
+  bool has(const std::string& key) const { return table_.at_path(key).node() != nullptr; }
+
+  /// Values by dotted key ("batch.micro"); the second form is for keys that may be left out.
+  std::string text(const std::string& key);
+  std::string text(const std::string& key, const std::string& otherwise);
+  bool boolean(const std::string& key, bool otherwise);
+  std::int64_t integer(const std::string& key, std::int64_t least);
+  std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t otherwise);
+  /// A number between both bounds, both included; an integer is taken as well.
+  double number(const std::string& key, double least, double most);
+  double number(const std::string& key, double least, double most, double otherwise);
+  std::vector<double> numbers(const std::string& key, double least, double most, std::vector<double> otherwise);
+  std::vector<std::string> texts(const std::string& key, std::vector<std::string> otherwise);
+
+  /// One of the given words, as the value that goes with it.
+  template <class Value>
+  Value choice(const std::string& key, const std::vector<std::pair<std::string, Value>>& choices,
+               const std::string& otherwise) {
+    const std::string word = text(key, otherwise);
+    std::string allowed;
+    for (const auto& [name, value] : choices) {
+      if (name == word) return value;
+      allowed += (allowed.empty() ? "\"" : ", \"") + name + "\"";
+    }
+    fail(key, "is \"" + word + "\"; allowed: " + allowed);
+  }
+
+  /// Throws InputError for the first key that nothing has asked for.
+  void check_all_known() const;
+  /// Throws InputError "file:line: key 'a.b' message".
+  [[noreturn]] void fail(const std::string& key, const std::string& message) const;
+  const std::string& file() const { return file_; }
+  /// The merged table in TOML's notation.
+  std::string to_text() const;
+
+ private:
+  const toml::node* find(const std::string& key);
+  std::string place(const std::string& key) const;
+  double number_of(const toml::node& node, const std::string& key, double least, double most) const;
+  void set(const std::string& setting);
+
+  std::string file_;
+  toml::table table_;
+  std::set<std::string> asked_;
+};
+
+}  // namespace Sward

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "Sward_AtomicFile.hpp"
+#include "Sward_Hdf5Appender.hpp"
+
+namespace Sward {
+
+/// Writes a token file document by document; it appears under its name with `commit()`, whole or not at all.
+/// Tokens are stored as uint16 where the vocabulary has at most 65,536 entries, else as uint32.
+/// Failures are std::runtime_error naming the file.
+class TokenFileWriter {
+ public:
+  /// `tokenizer` is the tokenizer's name, `model` its SentencePiece model where it has one, else empty.
+  TokenFileWriter(const std::filesystem::path& path, std::uint32_t vocab_size, const std::string& tokenizer,
+                  std::string_view model);
+
+  /// Appends one document and records where it starts. Throws std::out_of_range for a token outside the vocabulary.
+  void append(std::span<const std::uint32_t> document);
+
+  std::uint64_t token_count() const;
+  std::uint64_t document_count() const { return starts_.size(); }
+
+  /// Finishes the file and gives it its name; nothing may be appended afterwards.
+  void commit();
+
+ private:
+  AtomicFile atomic_;
+  Hdf5File file_;
+  std::uint32_t vocab_size_;
+  std::optional<Hdf5Appender<std::uint16_t>> narrow_;
+  std::optional<Hdf5Appender<std::uint32_t>> wide_;
+  Hdf5Appender<std::uint64_t> starts_;
+};
+
+}  // namespace Sward

@@ -1,0 +1,222 @@
+#include "Sward_Hdf5.hpp"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "Sward_InputError.hpp"
+
+namespace Sward {
+namespace {
+
+// A chunk is the unit of a read and of a checksum; HDF5 caches 1 MiB of them by default.
+constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
+
+/// The innermost message of HDF5's error stack, empty if there is none. Clears the stack.
+std::string take_hdf5_message() {
+  std::string message;
+  const auto keep_last = [](unsigned, const H5E_error2_t* error, void* text) -> herr_t {
+    if (error->desc != nullptr && *error->desc != '\0') *static_cast<std::string*>(text) = error->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_last, &message);
+  H5Eclear2(H5E_DEFAULT);
+  return message;
+}
+
+std::string with_hdf5_message(std::string message) {
+  const std::string inner = take_hdf5_message();
+  return inner.empty() ? message : message + " (HDF5: " + inner + ")";
+}
+
+void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+std::vector<hsize_t> chunk_for(const std::vector<std::size_t>& extents, std::size_t element_bytes) {
+  std::vector<hsize_t> chunk(extents.size());
+  std::size_t room = std::max<std::size_t>(1, chunk_bytes / element_bytes);
+  for (std::size_t i = extents.size(); i-- > 0;) {
+    const std::size_t extent = std::clamp<std::size_t>(extents[i], 1, room);
+    chunk[i] = extent;
+    room = std::max<std::size_t>(1, room / extent);
+  }
+  return chunk;
+}
+
+bool every_value_fits(hid_t stored, hid_t wanted) {
+  const H5T_class_t kind = H5Tget_class(stored);
+  if (kind != H5Tget_class(wanted)) return false;
+  const std::size_t stored_bytes = H5Tget_size(stored);
+  const std::size_t wanted_bytes = H5Tget_size(wanted);
+  if (kind == H5T_FLOAT) return stored_bytes <= wanted_bytes;
+  if (kind != H5T_INTEGER) return false;
+  if (H5Tget_sign(stored) == H5Tget_sign(wanted)) return stored_bytes <= wanted_bytes;
+  return H5Tget_sign(stored) == H5T_SGN_NONE && stored_bytes < wanted_bytes;
+}
+
+std::size_t product(const std::vector<std::size_t>& extents) {
+  return std::accumulate(extents.begin(), extents.end(), std::size_t{1}, std::multiplies<>());
+}
+
+H5Handle intermediate_groups() {
+  H5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  if (H5Pset_create_intermediate_group(list.get(), 1) < 0) return {};
+  return list;
+}
+
+H5Handle file_access(bool writing) {
+  H5Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!list) return {};
+  if (writing) {
+    if (H5Pset_libver_bounds(list.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST) < 0) return {};
+    // An object left open would otherwise keep the file unfinished behind a close that succeeds.
+    if (H5Pset_fclose_degree(list.get(), H5F_CLOSE_SEMI) < 0) return {};
+  }
+#if H5_VERSION_GE(1, 10, 7)
+  // Files appear whole under their names and parallel file systems often refuse locks.
+  if (H5Pset_file_locking(list.get(), 0, 1) < 0) return {};
+#endif
+  return list;
+}
+
+}  // namespace
+
+H5Handle checksummed_chunks(const std::vector<hsize_t>& chunk) {
+  H5Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  if (!list || H5Pset_chunk(list.get(), static_cast<int>(chunk.size()), chunk.data()) < 0 ||
+      H5Pset_fletcher32(list.get()) < 0 || H5Pset_obj_track_times(list.get(), false) < 0) {
+    return {};
+  }
+  return list;
+}
+
+Hdf5File::Hdf5File(std::filesystem::path path, H5Handle file, bool writing)
+    : path_(std::move(path)), file_(std::move(file)), writing_(writing) {
+  if (!file_) fail("/", writing ? "cannot create the file" : "cannot open it as an HDF5 file");
+}
+
+Hdf5File Hdf5File::open_read(const std::filesystem::path& path) {
+  silence_hdf5();
+  if (!std::filesystem::exists(path)) throw InputError(fmt::format("{}: no such file", path.string()));
+  const H5Handle access = file_access(false);
+  return {path, H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose), false};
+}
+
+Hdf5File Hdf5File::create(const std::filesystem::path& path) {
+  silence_hdf5();
+  const H5Handle access = file_access(true);
+  const H5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation.get(), false);
+  return {path, H5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose), true};
+}
+
+void Hdf5File::fail(const std::string& object, const std::string& message) const {
+  const std::string text = with_hdf5_message(fmt::format("{}: {}: {}", path_.string(), object, message));
+  if (writing_) throw std::runtime_error(text);
+  throw InputError(text);
+}
+
+void Hdf5File::create_group(const std::string& name) {
+  const H5Handle links = intermediate_groups();
+  const H5Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation.get(), false);
+  if (!H5Handle(H5Gcreate2(file_.get(), name.c_str(), links.get(), creation.get(), H5P_DEFAULT), H5Gclose)) {
+    fail(name, "cannot create the group");
+  }
+}
+
+bool Hdf5File::exists(const std::string& name) const {
+  // HDF5 only answers for the last link of a path whose other links exist.
+  for (std::size_t end = name.find_first_not_of('/'); end != std::string::npos;) {
+    end = name.find('/', end);
+    const htri_t found = H5Lexists(file_.get(), name.substr(0, end).c_str(), H5P_DEFAULT);
+    if (found < 0) fail(name, "cannot look it up");
+    if (found == 0) return false;
+    end = end == std::string::npos ? end : name.find_first_not_of('/', end);
+  }
+  return true;
+}
+
+std::vector<std::string> Hdf5File::names(const std::string& group) const {
+  H5G_info_t info{};
+  if (H5Gget_info_by_name(file_.get(), group.c_str(), &info, H5P_DEFAULT) < 0) fail(group, "cannot list the group");
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const auto name_of = [&](char* text, std::size_t size) {
+      const ssize_t length =
+          H5Lget_name_by_idx(file_.get(), group.c_str(), H5_INDEX_NAME, H5_ITER_INC, i, text, size, H5P_DEFAULT);
+      if (length < 0) fail(group, "cannot list the group");
+      return static_cast<std::size_t>(length);
+    };
+    std::string name(name_of(nullptr, 0), '\0');
+    name_of(name.data(), name.size() + 1);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+H5Handle Hdf5File::open_dataset(const std::string& name) const {
+  if (!exists(name)) fail(name, "is missing");
+  H5Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset) fail(name, "cannot open the dataset");
+  return dataset;
+}
+
+std::vector<std::size_t> Hdf5File::extents(const std::string& name) const {
+  const H5Handle dataset = open_dataset(name);
+  const H5Handle space(H5Dget_space(dataset.get()), H5Sclose);
+  const int rank = H5Sget_simple_extent_ndims(space.get());
+  if (rank < 0) fail(name, "cannot read the extents");
+  std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
+  if (H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr) < 0) fail(name, "cannot read the extents");
+  return {extents.begin(), extents.end()};
+}
+
+std::size_t Hdf5File::length(const std::string& name) const {
+  const std::vector<std::size_t> found = extents(name);
+  if (found.size() != 1) fail(name, fmt::format("has {} dimensions, wanted 1", found.size()));
+  return found[0];
+}
+
+void Hdf5File::write_values(const std::string& name, hid_t type, const void* values, std::size_t count,
+                            const std::vector<std::size_t>& extents) {
+  if (extents.empty() || product(extents) != count) {
+    fail(name, fmt::format("{} values do not fill the extents ({})", count, fmt::join(extents, ", ")));
+  }
+  const std::vector<hsize_t> size(extents.begin(), extents.end());
+  const H5Handle space(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
+  const H5Handle creation = checksummed_chunks(chunk_for(extents, H5Tget_size(type)));
+  const H5Handle links = intermediate_groups();
+  H5Handle dataset(H5Dcreate2(file_.get(), name.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT),
+                   H5Dclose);
+  if (!dataset) fail(name, "cannot create the dataset");
+  if (count > 0 && H5Dwrite(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+    fail(name, "cannot write the dataset");
+  }
+  if (!dataset.close()) fail(name, "cannot finish the dataset");
+}
+
+void Hdf5File::read_values(const std::string& name, hid_t type, void* values, std::size_t count,
+                           const std::vector<std::size_t>& wanted) const {
+  const std::vector<std::size_t> found = extents(name);
+  if (found != wanted || product(wanted) != count) {
+    fail(name, fmt::format("has extents ({}), wanted ({})", fmt::join(found, ", "), fmt::join(wanted, ", ")));
+  }
+  const H5Handle dataset = open_dataset(name);
+  const H5Handle stored(H5Dget_type(dataset.get()), H5Tclose);
+  if (!stored || !every_value_fits(stored.get(), type)) fail(name, "has a type of numbers that does not fit");
+  if (count > 0 && H5Dread(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+    fail(name, "cannot read the dataset");
+  }
+}
+
+void Hdf5File::close() {
+  if (writing_ && H5Fflush(file_.get(), H5F_SCOPE_LOCAL) < 0) fail("/", "cannot write the file out");
+  if (!file_.close()) fail("/", "cannot close the file");
+}
+
+}  // namespace Sward

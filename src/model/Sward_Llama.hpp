@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "Sward_Arena.hpp"
+#include "Sward_Attention.hpp"
+#include "Sward_GradientSink.hpp"
+#include "Sward_LlamaShape.hpp"
+#include "Sward_ParameterList.hpp"
+
+namespace Sward {
+
+/// What the backward pass computes again instead of keeping it from the forward pass.
+enum class Recompute {
+  none,       ///< every activation of every block is kept
+  attention,  ///< kept but for the attention's: normed input, q, k, v, output
+  block       ///< of each block only its input is kept
+};
+
+/// The work of one pass on one rank.
+struct BatchShape {
+  std::size_t sequences = 1;  ///< sequences a pass
+  std::size_t length = 1;     ///< tokens a sequence
+  bool training = true;       ///< false: no memory for a backward pass
+  std::size_t tokens() const { return sequences * length; }
+};
+
+/// A LLaMA: forward, and backward by hand into a gradient sink. Weights are rows x columns = outputs x inputs.
+///
+/// All memory comes from the arena at construction; every call is asynchronous on the instance it is given.
+template <class ExecutionSpace, class Scalar>
+class Llama {
+ public:
+  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+  using Sink = GradientSink<ExecutionSpace, Scalar>;
+  template <class T>
+  using Vector = typename Arena<ExecutionSpace>::template VectorView<T>;
+
+  Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch, Recompute recompute);
+
+  const LlamaShape& shape() const { return shape_; }
+  const BatchShape& batch() const { return batch_; }
+  const std::vector<ParameterInfo>& parameters() const { return parameters_; }
+  /// All weights in the order of `parameters()`; norms are 1 x n.
+  const std::vector<Matrix>& weights() const { return weights_; }
+
+  /// Fills the rotary tables; before the first pass.
+  void initialize(const ExecutionSpace& space);
+  /// Draws N(0, 0.02²) for matrices and sets norms to 1; the same bits for a seed on any backend.
+  void initialize_weights(const ExecutionSpace& space, std::uint64_t seed);
+
+  /// Copies one batch to the device: tokens() inputs and targets; a negative target does not count.
+  void set_batch(const ExecutionSpace& space, std::span<const std::int32_t> inputs,
+                 std::span<const std::int32_t> targets);
+
+  /// Forward pass; the loss of each token of the batch is then in `losses()`.
+  void forward(const ExecutionSpace& space);
+  /// Forward and backward pass of `loss_scale` times the sum of the tokens' losses; gradients go to the sink.
+  void forward_backward(const ExecutionSpace& space, double loss_scale, Sink& sink);
+
+  /// Sum of the losses of the last batch's tokens; waits for `space`.
+  double loss_sum(const ExecutionSpace& space) const;
+  Vector<Scalar> losses() const { return losses_; }
+  /// Logits of one token of the last forward pass, on the host; waits for `space`.
+  std::vector<float> logits(const ExecutionSpace& space, std::size_t token);
+
+ private:
+  struct Block {
+    int query, key, value, output, gate, up, down, attention_norm, mlp_norm;  // parameter numbers
+  };
+  struct AttentionActivations {
+    Vector<Scalar> inverse_rms;
+    Matrix normed, query, key, value, output, logsumexp;
+  };
+  struct MlpActivations {
+    Vector<Scalar> inverse_rms;
+    Matrix input, normed, gate, up, product;
+  };
+  struct Gradients {
+    Matrix hidden, normed, product, query, key, value, output, delta;
+  };
+
+  void plan_weights(Arena<ExecutionSpace>& arena);
+  void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
+  void plan_gradients(Arena<ExecutionSpace>& arena);
+  AttentionActivations plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const;
+  MlpActivations plan_mlp(Arena<ExecutionSpace>& arena, const std::string& label) const;
+  int find(const std::string& name) const;
+
+  Matrix weight(int parameter) const { return weights_[static_cast<std::size_t>(parameter)]; }
+  Vector<Scalar> norm_weight(int parameter) const;
+  const AttentionActivations& attention_of(std::size_t layer) const;
+  const MlpActivations& mlp_of(std::size_t layer) const;
+  AttentionShape attention_shape() const;
+
+  void forward_blocks(const ExecutionSpace& space);
+  void forward_attention(const ExecutionSpace& space, std::size_t layer);
+  void forward_attention_output(const ExecutionSpace& space, std::size_t layer);
+  void forward_mlp(const ExecutionSpace& space, std::size_t layer);
+  void forward_mlp_output(const ExecutionSpace& space, std::size_t layer);
+  void recompute_block(const ExecutionSpace& space, std::size_t layer);
+
+  void head(const ExecutionSpace& space, double loss_scale, Sink* sink);
+  void backward_mlp(const ExecutionSpace& space, std::size_t layer, Sink& sink);
+  void backward_attention(const ExecutionSpace& space, std::size_t layer, Sink& sink);
+
+  LlamaShape shape_;
+  BatchShape batch_;
+  Recompute recompute_;
+  std::vector<ParameterInfo> parameters_;
+  std::vector<Matrix> weights_;
+  std::vector<Block> blocks_;
+  int embedding_ = 0;
+  int final_norm_ = 0;
+  int head_ = 0;
+
+  Vector<int> inputs_;
+  Vector<int> targets_;
+  Matrix cosine_;
+  Matrix sine_;
+  std::vector<Matrix> hidden_;  ///< input of each block, then the last block's output
+  std::vector<AttentionActivations> attention_;
+  std::vector<MlpActivations> mlp_;
+  Vector<Scalar> final_inverse_rms_;
+  Matrix final_normed_;
+  Matrix logits_;  ///< a slice of the tokens x vocabulary
+  Vector<Scalar> losses_;
+  Gradients gradients_;
+};
+
+}  // namespace Sward

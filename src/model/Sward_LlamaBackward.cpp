@@ -1,0 +1,108 @@
+#include "Sward_Embedding.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_Llama.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_RmsNorm.hpp"
+#include "Sward_RotaryEmbedding.hpp"
+#include "Sward_Swiglu.hpp"
+
+namespace Sward {
+
+namespace {
+
+/// dX = dY W, or dX += dY W.
+template <class ExecutionSpace, class Matrix>
+void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& weight,
+                    const Matrix& gradient, bool add = false) {
+  using Scalar = typename Matrix::non_const_value_type;
+  matrix_product(space, Transpose::no, Transpose::no, Scalar(1), output_gradient, weight, Scalar(add ? 1 : 0),
+                 gradient);
+}
+
+/// Hands the factors of one matrix over as its whole gradient of this micro-batch.
+template <class Sink, class Matrix>
+void deliver(Sink& sink, int parameter, const Matrix& output_gradient, const Matrix& input) {
+  sink.accept_factors(parameter, output_gradient, input);
+  sink.complete(parameter);
+}
+
+template <class Sink>
+auto dense_vector(Sink& sink, int parameter) {
+  const auto gradient = sink.dense_gradient(parameter);
+  return Kokkos::subview(gradient, 0, Kokkos::ALL);
+}
+
+}  // namespace
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::recompute_block(const ExecutionSpace& space, std::size_t layer) {
+  if (recompute_ == Recompute::none) return;
+  forward_attention(space, layer);
+  if (recompute_ != Recompute::block) return;
+  forward_attention_output(space, layer);
+  forward_mlp(space, layer);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, std::size_t layer, Sink& sink) {
+  const Block& block = blocks_[layer];
+  const MlpActivations& m = mlp_of(layer);
+  const Gradients& g = gradients_;
+  deliver(sink, block.down, g.hidden, m.product);
+  input_gradient(space, g.hidden, weight(block.down), g.product);
+  // Gate and up are not needed again, so their gradients take their place.
+  swiglu_backward(space, m.gate, m.up, g.product, m.gate, m.up);
+  deliver(sink, block.gate, m.gate, m.normed);
+  deliver(sink, block.up, m.up, m.normed);
+  input_gradient(space, m.gate, weight(block.gate), g.normed);
+  input_gradient(space, m.up, weight(block.up), g.normed, true);
+  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden,
+                    dense_vector(sink, block.mlp_norm));
+  sink.complete(block.mlp_norm);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& space, std::size_t layer, Sink& sink) {
+  const Block& block = blocks_[layer];
+  const AttentionActivations& a = attention_of(layer);
+  const Gradients& g = gradients_;
+  deliver(sink, block.output, g.hidden, a.output);
+  input_gradient(space, g.hidden, weight(block.output), g.output);
+  attention_backward(space, attention_shape(), a.query, a.key, a.value, a.output, a.logsumexp, g.output, g.delta,
+                     g.query, g.key, g.value);
+  rotary_embedding_backward(space, cosine_, sine_, static_cast<int>(shape_.num_heads), g.query);
+  rotary_embedding_backward(space, cosine_, sine_, static_cast<int>(shape_.num_key_value_heads), g.key);
+  deliver(sink, block.query, g.query, a.normed);
+  deliver(sink, block.key, g.key, a.normed);
+  deliver(sink, block.value, g.value, a.normed);
+  input_gradient(space, g.query, weight(block.query), g.normed);
+  input_gradient(space, g.key, weight(block.key), g.normed, true);
+  input_gradient(space, g.value, weight(block.value), g.normed, true);
+  rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
+                    dense_vector(sink, block.attention_norm));
+  sink.complete(block.attention_norm);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space, double loss_scale, Sink& sink) {
+  require(batch_.training, "Sward::Llama::forward_backward", "the model was built without memory for training");
+  forward_blocks(space);
+  head(space, loss_scale, &sink);
+  if (head_ != embedding_) sink.complete(head_);
+  fill(space, gradients_.hidden, Scalar(0));
+  rms_norm_backward(space, gradients_.normed, hidden_.back(), norm_weight(final_norm_), final_inverse_rms_,
+                    gradients_.hidden, dense_vector(sink, final_norm_));
+  sink.complete(final_norm_);
+  for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+    recompute_block(space, layer);
+    backward_mlp(space, layer, sink);
+    backward_attention(space, layer, sink);
+  }
+  embedding_backward(space, inputs_, gradients_.hidden, sink.dense_gradient(embedding_));
+  sink.complete(embedding_);
+}
+
+template class Llama<Kokkos::DefaultExecutionSpace, float>;
+template class Llama<Kokkos::DefaultExecutionSpace, double>;
+
+}  // namespace Sward

@@ -1,0 +1,178 @@
+#include <algorithm>
+
+#include "Sward_Copy.hpp"
+#include "Sward_CrossEntropy.hpp"
+#include "Sward_Embedding.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_Llama.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_NormalValues.hpp"
+#include "Sward_RmsNorm.hpp"
+#include "Sward_RotaryEmbedding.hpp"
+#include "Sward_Sum.hpp"
+#include "Sward_Swiglu.hpp"
+
+namespace Sward {
+
+namespace {
+
+/// Y = X Wᵀ, or Y += X Wᵀ.
+template <class ExecutionSpace, class Matrix>
+void linear(const ExecutionSpace& space, const Matrix& input, const Matrix& weight, const Matrix& output,
+            bool add = false) {
+  using Scalar = typename Matrix::non_const_value_type;
+  matrix_product(space, Transpose::no, Transpose::yes, Scalar(1), input, weight, Scalar(add ? 1 : 0), output);
+}
+
+}  // namespace
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::norm_weight(int parameter) const -> Vector<Scalar> {
+  const Matrix view = weight(parameter);
+  return Vector<Scalar>(view.data(), view.extent(1));
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::attention_of(std::size_t layer) const -> const AttentionActivations& {
+  return attention_[attention_.size() == 1 ? 0 : layer];
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::mlp_of(std::size_t layer) const -> const MlpActivations& {
+  return mlp_[mlp_.size() == 1 ? 0 : layer];
+}
+
+template <class ExecutionSpace, class Scalar>
+AttentionShape Llama<ExecutionSpace, Scalar>::attention_shape() const {
+  return {static_cast<int>(batch_.sequences), static_cast<int>(batch_.length), static_cast<int>(shape_.num_heads),
+          static_cast<int>(shape_.num_key_value_heads), static_cast<int>(shape_.head_size())};
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) {
+  rotary_table(space, shape_.rope_theta, cosine_, sine_);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::initialize_weights(const ExecutionSpace& space, std::uint64_t seed) {
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    if (parameters_[i].kind == ParameterKind::norm) {
+      fill(space, weights_[i], Scalar(1));
+    } else {
+      normal_values(space, Draw{seed, before_the_first_step, static_cast<std::uint32_t>(i)}, 0.02, weights_[i]);
+    }
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::set_batch(const ExecutionSpace& space, std::span<const std::int32_t> inputs,
+                                              std::span<const std::int32_t> targets) {
+  using HostView =
+      Kokkos::View<const int*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  require_extents("Sward::Llama::set_batch", "inputs and targets", {inputs.size(), targets.size()},
+                  {batch_.tokens(), batch_.tokens()});
+  Kokkos::deep_copy(space, inputs_, HostView(inputs.data(), inputs.size()));
+  Kokkos::deep_copy(space, targets_, HostView(targets.data(), targets.size()));
+  // The caller's vectors may go as soon as this returns.
+  space.fence("Sward::Llama::set_batch");
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& space, std::size_t layer) {
+  const Block& block = blocks_[layer];
+  const AttentionActivations& a = attention_of(layer);
+  const Matrix input = hidden_[batch_.training ? layer : 0];
+  rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
+  linear(space, a.normed, weight(block.query), a.query);
+  linear(space, a.normed, weight(block.key), a.key);
+  linear(space, a.normed, weight(block.value), a.value);
+  rotary_embedding(space, cosine_, sine_, static_cast<int>(shape_.num_heads), a.query);
+  rotary_embedding(space, cosine_, sine_, static_cast<int>(shape_.num_key_value_heads), a.key);
+  attention(space, attention_shape(), a.query, a.key, a.value, a.output, a.logsumexp);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_attention_output(const ExecutionSpace& space, std::size_t layer) {
+  const Matrix input = hidden_[batch_.training ? layer : 0];
+  const MlpActivations& m = mlp_of(layer);
+  copy(space, input, m.input);
+  linear(space, attention_of(layer).output, weight(blocks_[layer].output), m.input, true);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std::size_t layer) {
+  const Block& block = blocks_[layer];
+  const MlpActivations& m = mlp_of(layer);
+  rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
+  linear(space, m.normed, weight(block.gate), m.gate);
+  linear(space, m.normed, weight(block.up), m.up);
+  swiglu(space, m.gate, m.up, m.product);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& space, std::size_t layer) {
+  const MlpActivations& m = mlp_of(layer);
+  const Matrix output = hidden_[batch_.training ? layer + 1 : 0];
+  copy(space, m.input, output);
+  linear(space, m.product, weight(blocks_[layer].down), output, true);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward_blocks(const ExecutionSpace& space) {
+  embedding(space, weight(embedding_), inputs_, hidden_[0]);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    forward_attention(space, layer);
+    forward_attention_output(space, layer);
+    forward_mlp(space, layer);
+    forward_mlp_output(space, layer);
+  }
+  const Matrix last = hidden_[batch_.training ? blocks_.size() : 0];
+  rms_norm(space, last, norm_weight(final_norm_), shape_.rms_norm_eps, final_inverse_rms_, final_normed_);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::head(const ExecutionSpace& space, double loss_scale, Sink* sink) {
+  const std::size_t tokens = batch_.tokens();
+  for (std::size_t first = 0; first < tokens; first += logits_.extent(0)) {
+    const std::pair<std::size_t, std::size_t> slice(first, std::min(tokens, first + logits_.extent(0)));
+    const Matrix logits(logits_.data(), slice.second - slice.first, logits_.extent(1));
+    const Matrix normed = Kokkos::subview(final_normed_, slice, Kokkos::ALL);
+    const auto targets = Kokkos::subview(targets_, slice);
+    const auto losses = Kokkos::subview(losses_, slice);
+    linear(space, normed, weight(head_), logits);
+    if (sink == nullptr) {
+      cross_entropy(space, logits, targets, losses);
+      continue;
+    }
+    cross_entropy_backward(space, targets, static_cast<Scalar>(loss_scale), logits, losses);
+    sink->accept_factors(head_, logits, normed);
+    const Matrix normed_gradient = Kokkos::subview(gradients_.normed, slice, Kokkos::ALL);
+    matrix_product(space, Transpose::no, Transpose::no, Scalar(1), logits, weight(head_), Scalar(0), normed_gradient);
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space) {
+  forward_blocks(space);
+  head(space, 0.0, nullptr);
+}
+
+template <class ExecutionSpace, class Scalar>
+double Llama<ExecutionSpace, Scalar>::loss_sum(const ExecutionSpace& space) const {
+  return sum(space, losses_);
+}
+
+template <class ExecutionSpace, class Scalar>
+std::vector<float> Llama<ExecutionSpace, Scalar>::logits(const ExecutionSpace& space, std::size_t token) {
+  const Matrix normed = Kokkos::subview(final_normed_, std::pair(token, token + 1), Kokkos::ALL);
+  const Matrix row(logits_.data(), 1, logits_.extent(1));
+  linear(space, normed, weight(head_), row);
+  space.fence("Sward::Llama::logits");
+  const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, row);
+  return std::vector<float>(host.data(), host.data() + host.size());
+}
+
+template class Llama<Kokkos::DefaultExecutionSpace, float>;
+template class Llama<Kokkos::DefaultExecutionSpace, double>;
+
+}  // namespace Sward

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <stdexcept>
+
+#include "Sward_Llama.hpp"
+
+namespace Sward {
+
+namespace {
+
+// Logits are made and consumed slice by slice; one of this size stays in a large cache and still fills a device.
+constexpr std::size_t logits_slice_elements = std::size_t(4) << 20;
+
+std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
+  const std::size_t rows = std::max<std::size_t>(128, logits_slice_elements / vocabulary);
+  return std::min(tokens, rows);
+}
+
+}  // namespace
+
+template <class ExecutionSpace, class Scalar>
+Llama<ExecutionSpace, Scalar>::Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch,
+                                     Recompute recompute)
+    : shape_(shape), batch_(batch), recompute_(recompute), parameters_(list_parameters(shape)) {
+  plan_weights(arena);
+  plan_activations(arena, recompute);
+  if (batch.training) plan_gradients(arena);
+}
+
+template <class ExecutionSpace, class Scalar>
+int Llama<ExecutionSpace, Scalar>::find(const std::string& name) const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].name == name) return static_cast<int>(i);
+  throw std::logic_error("Sward::Llama: no parameter is called " + name);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
+  for (const ParameterInfo& parameter : parameters_)
+    weights_.push_back(arena.template matrix<Scalar>(parameter.name, BlockKind::weight,
+                                                     static_cast<std::size_t>(parameter.rows),
+                                                     static_cast<std::size_t>(parameter.columns)));
+  for (std::int64_t layer = 0; layer < shape_.num_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    blocks_.push_back({find(prefix + "self_attn.q_proj.weight"), find(prefix + "self_attn.k_proj.weight"),
+                       find(prefix + "self_attn.v_proj.weight"), find(prefix + "self_attn.o_proj.weight"),
+                       find(prefix + "mlp.gate_proj.weight"), find(prefix + "mlp.up_proj.weight"),
+                       find(prefix + "mlp.down_proj.weight"), find(prefix + "input_layernorm.weight"),
+                       find(prefix + "post_attention_layernorm.weight")});
+  }
+  embedding_ = find("model.embed_tokens.weight");
+  final_norm_ = find("model.norm.weight");
+  head_ = shape_.tie_embeddings ? embedding_ : find("lm_head.weight");
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const
+    -> AttentionActivations {
+  constexpr BlockKind kind = BlockKind::activation;
+  const std::size_t tokens = batch_.tokens();
+  const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
+  const auto heads = static_cast<std::size_t>(shape_.num_heads);
+  const auto key_width = static_cast<std::size_t>(shape_.key_value_size());
+  return {arena.template vector<Scalar>(label + " attention inverse rms", kind, tokens),
+          arena.template matrix<Scalar>(label + " attention normed input", kind, tokens, hidden),
+          arena.template matrix<Scalar>(label + " query", kind, tokens, hidden),
+          arena.template matrix<Scalar>(label + " key", kind, tokens, key_width),
+          arena.template matrix<Scalar>(label + " value", kind, tokens, key_width),
+          arena.template matrix<Scalar>(label + " attention output", kind, tokens, hidden),
+          arena.template matrix<Scalar>(label + " attention logsumexp", kind, tokens, heads)};
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::plan_mlp(Arena<ExecutionSpace>& arena, const std::string& label) const
+    -> MlpActivations {
+  constexpr BlockKind kind = BlockKind::activation;
+  const std::size_t tokens = batch_.tokens();
+  const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
+  const auto width = static_cast<std::size_t>(shape_.intermediate_size);
+  return {arena.template vector<Scalar>(label + " mlp inverse rms", kind, tokens),
+          arena.template matrix<Scalar>(label + " mlp input", kind, tokens, hidden),
+          arena.template matrix<Scalar>(label + " mlp normed input", kind, tokens, hidden),
+          arena.template matrix<Scalar>(label + " gate", kind, tokens, width),
+          arena.template matrix<Scalar>(label + " up", kind, tokens, width),
+          arena.template matrix<Scalar>(label + " gated product", kind, tokens, width)};
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute) {
+  constexpr BlockKind kind = BlockKind::activation;
+  const std::size_t tokens = batch_.tokens();
+  const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
+  const auto layers = static_cast<std::size_t>(shape_.num_layers);
+  const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
+  const auto half_head = static_cast<std::size_t>(shape_.head_size() / 2);
+
+  inputs_ = arena.template vector<int>("input tokens", kind, tokens);
+  targets_ = arena.template vector<int>("target tokens", kind, tokens);
+  cosine_ = arena.template matrix<Scalar>("rotary cosine", BlockKind::workspace, batch_.length, half_head);
+  sine_ = arena.template matrix<Scalar>("rotary sine", BlockKind::workspace, batch_.length, half_head);
+
+  const std::size_t hidden_sets = batch_.training ? layers + 1 : 2;
+  for (std::size_t i = 0; i < hidden_sets; ++i)
+    hidden_.push_back(arena.template matrix<Scalar>("hidden " + std::to_string(i), kind, tokens, hidden));
+  const bool share_attention = recompute != Recompute::none || !batch_.training;
+  const bool share_mlp = recompute == Recompute::block || !batch_.training;
+  for (std::size_t i = 0; i < (share_attention ? 1 : layers); ++i)
+    attention_.push_back(plan_attention(arena, share_attention ? "shared" : "layer " + std::to_string(i)));
+  for (std::size_t i = 0; i < (share_mlp ? 1 : layers); ++i)
+    mlp_.push_back(plan_mlp(arena, share_mlp ? "shared" : "layer " + std::to_string(i)));
+
+  final_inverse_rms_ = arena.template vector<Scalar>("final inverse rms", kind, tokens);
+  final_normed_ = arena.template matrix<Scalar>("final normed", kind, tokens, hidden);
+  logits_ = arena.template matrix<Scalar>("logits slice", kind, logits_rows(tokens, vocabulary), vocabulary);
+  losses_ = arena.template vector<Scalar>("losses", kind, tokens);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena) {
+  constexpr BlockKind kind = BlockKind::workspace;
+  const std::size_t tokens = batch_.tokens();
+  const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
+  const auto width = static_cast<std::size_t>(shape_.intermediate_size);
+  const auto heads = static_cast<std::size_t>(shape_.num_heads);
+  const auto key_width = static_cast<std::size_t>(shape_.key_value_size());
+  gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
+                arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
+                arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
+                arena.template matrix<Scalar>("gradient of query", kind, tokens, hidden),
+                arena.template matrix<Scalar>("gradient of key", kind, tokens, key_width),
+                arena.template matrix<Scalar>("gradient of value", kind, tokens, key_width),
+                arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
+                arena.template matrix<Scalar>("attention delta", kind, tokens, heads)};
+}
+
+template class Llama<Kokkos::DefaultExecutionSpace, float>;
+template class Llama<Kokkos::DefaultExecutionSpace, double>;
+
+}  // namespace Sward

@@ -1,0 +1,47 @@
+#include "Sward_LlamaShape.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <limits>
+
+#include "Sward_InputError.hpp"
+
+namespace Sward {
+namespace {
+
+void require(bool holds, const std::string& source, const std::string& sentence) {
+  if (!holds) throw InputError(source + ": " + sentence);
+}
+
+void check_size(std::int64_t size, const char* name, const std::string& source) {
+  require(size >= 1 && size <= std::numeric_limits<std::int32_t>::max(), source,
+          fmt::format("{} is {}, wanted 1 to 2^31 - 1", name, size));
+}
+
+void check_multiple(std::int64_t size, const char* name, std::int64_t divisor, const char* divisor_name,
+                    const std::string& source) {
+  require(size % divisor == 0, source,
+          fmt::format("{} is {}, which is not a multiple of {} = {}", name, size, divisor_name, divisor));
+}
+
+}  // namespace
+
+void check(const LlamaShape& shape, const std::string& source) {
+  check_size(shape.hidden_size, "hidden_size", source);
+  check_size(shape.intermediate_size, "intermediate_size", source);
+  check_size(shape.num_heads, "num_heads", source);
+  check_size(shape.num_key_value_heads, "num_key_value_heads", source);
+  check_size(shape.num_layers, "num_layers", source);
+  check_size(shape.vocab_size, "vocab_size", source);
+  check_multiple(shape.hidden_size, "hidden_size", shape.num_heads, "num_heads", source);
+  check_multiple(shape.num_heads, "num_heads", shape.num_key_value_heads, "num_key_value_heads", source);
+  require(shape.head_size() % 2 == 0, source,
+          fmt::format("the head size (hidden_size / num_heads) is {}, which is odd", shape.head_size()));
+  require(std::isfinite(shape.rms_norm_eps) && shape.rms_norm_eps >= 0, source,
+          fmt::format("rms_norm_eps is {}, wanted 0 or more", shape.rms_norm_eps));
+  require(std::isfinite(shape.rope_theta) && shape.rope_theta > 0, source,
+          fmt::format("rope_theta is {}, wanted more than 0", shape.rope_theta));
+}
+
+}  // namespace Sward

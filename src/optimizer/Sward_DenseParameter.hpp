@@ -1,0 +1,80 @@
+#pragma once
+
+#include "Sward_AdamWUpdate.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_ParameterOptimizer.hpp"
+
+namespace Sward {
+
+/// AdamW in full: gradient and both moments as large as the weight (rows x columns).
+template <class ExecutionSpace, class Scalar>
+class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
+  using Base = ParameterOptimizer<ExecutionSpace, Scalar>;
+
+ public:
+  using typename Base::ConstMatrix;
+  using typename Base::Matrix;
+
+  DenseParameter(Arena<ExecutionSpace>& arena, const std::string& name, Matrix weight, const AdamConstants& adam)
+      : weight_(weight),
+        first_moment_(arena.template matrix<Scalar>(name + " first moment", BlockKind::optimizer_state,
+                                                    weight.extent(0), weight.extent(1))),
+        second_moment_(arena.template matrix<Scalar>(name + " second moment", BlockKind::optimizer_state,
+                                                     weight.extent(0), weight.extent(1))),
+        adam_(adam) {}
+
+  std::pair<std::size_t, std::size_t> gradient_extents() const override {
+    return {weight_.extent(0), weight_.extent(1)};
+  }
+  void set_gradient(Matrix gradient) override { gradient_ = gradient; }
+  Matrix gradient() const override { return gradient_; }
+
+  void initialize(const ExecutionSpace& space) override {
+    fill(space, first_moment_, Scalar(0));
+    fill(space, second_moment_, Scalar(0));
+    count_ = 0;
+  }
+
+  void begin_update(const ExecutionSpace&, std::int64_t) override { gradient_is_empty_ = true; }
+
+  void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
+    const Scalar keep = gradient_is_empty_ ? Scalar(0) : Scalar(1);
+    matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, keep, gradient_);
+    gradient_is_empty_ = false;
+  }
+
+  Matrix dense_gradient(const ExecutionSpace& space) override {
+    if (gradient_is_empty_) fill(space, gradient_, Scalar(0));
+    gradient_is_empty_ = false;
+    return gradient_;
+  }
+
+  void complete(const ExecutionSpace&) override {}
+
+  void update(const ExecutionSpace& space, const UpdateContext& context) override {
+    ++count_;
+    const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
+    adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, gradient_,
+                 first_moment_, second_moment_, weight_);
+  }
+
+  std::size_t refresh_elements() const override { return 0; }
+
+  void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) override {
+    visitor.visit("first_moment", first_moment_);
+    visitor.visit("second_moment", second_moment_);
+    visitor.visit("count", count_);
+  }
+
+ private:
+  Matrix weight_;
+  Matrix gradient_;
+  Matrix first_moment_;
+  Matrix second_moment_;
+  AdamConstants adam_;
+  std::int64_t count_ = 0;
+  bool gradient_is_empty_ = true;
+};
+
+}  // namespace Sward

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "Sward_AdamUpdate.hpp"
+#include "Sward_ApplyRowUpdate.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_MpiCommunicator.hpp"
+#include "Sward_ParameterOptimizer.hpp"
+#include "Sward_ProjectProduct.hpp"
+#include "Sward_ProjectRows.hpp"
+#include "Sward_RowNorms.hpp"
+#include "Sward_SampleRows.hpp"
+#include "Sward_Scale.hpp"
+#include "Sward_SelectTopRows.hpp"
+#include "Sward_SelectionCheck.hpp"
+
+namespace Sward {
+
+/// How Grass selects, and how often.
+struct GrassConstants {
+  std::int64_t rank = 0;  ///< rows kept of each matrix, clamped to the dimension selected from
+  Selection selection = Selection::norm;
+  std::int64_t refresh_interval = 200;  ///< updates between two selections
+  std::int64_t refresh_warmup = 20;     ///< updates over which the learning rate ramps after a selection; 0: none
+  double scale = 0.25;                  ///< α, a factor on the step of projected matrices
+  enum class SideRule { smaller, rows, columns } side = SideRule::smaller;
+  std::uint64_t seed = 0;  ///< the same on all ranks, so that they sample alike
+};
+
+/// The dimension that the rule selects from in a rows x columns weight; a tie selects rows.
+inline Side selected_side(GrassConstants::SideRule rule, std::size_t rows, std::size_t columns) {
+  if (rule == GrassConstants::SideRule::rows) return Side::rows;
+  if (rule == GrassConstants::SideRule::columns) return Side::columns;
+  return rows <= columns ? Side::rows : Side::columns;
+}
+
+/// Scratch that all projected matrices of an optimizer share, because they are worked on one after another.
+template <class ExecutionSpace, class Scalar>
+struct GrassWorkspace {
+  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+  Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      full_gradient;  ///< the largest rows x columns of a refresh; idle in all other updates
+  Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+      gathered;  ///< tokens x rank
+  Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> norms;
+  SelectionWorkspace<ExecutionSpace> selection;
+};
+
+/// Grass on one matrix: the gradient, both moments and the message hold only the selected rows (or columns).
+///
+/// In the first micro-batch of a refresh the whole gradient is summed over ranks in the shared workspace, chooses the
+/// rows, and is projected; every other micro-batch computes the selected rows straight from the factors.
+template <class ExecutionSpace, class Scalar>
+class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
+  using Base = ParameterOptimizer<ExecutionSpace, Scalar>;
+
+ public:
+  using typename Base::ConstMatrix;
+  using typename Base::Matrix;
+  using Workspace = GrassWorkspace<ExecutionSpace, Scalar>;
+
+  GrassParameter(Arena<ExecutionSpace>& arena, std::string name, int number, Matrix weight, const AdamConstants& adam,
+                 const GrassConstants& grass, const Workspace& workspace, Communicator<MpiSpace>& communicator)
+      : name_(std::move(name)),
+        number_(number),
+        weight_(weight),
+        adam_(adam),
+        grass_(grass),
+        workspace_(workspace),
+        communicator_(communicator) {
+    selection_.side = selected_side(grass.side, weight.extent(0), weight.extent(1));
+    const std::size_t extent = weight.extent(selection_.side == Side::rows ? 0 : 1);
+    const std::size_t rank = std::min(static_cast<std::size_t>(grass.rank), extent);
+    selection_.extent = static_cast<int>(extent);
+    constexpr BlockKind state = BlockKind::optimizer_state;
+    selection_.rows = arena.template vector<int>(name_ + " rows", state, rank);
+    selection_.scale = arena.template vector<float>(name_ + " scale", state, rank);
+    const auto [rows, columns] = gradient_extents();
+    first_moment_ = arena.template matrix<Scalar>(name_ + " first moment", state, rows, columns);
+    second_moment_ = arena.template matrix<Scalar>(name_ + " second moment", state, rows, columns);
+  }
+
+  std::pair<std::size_t, std::size_t> gradient_extents() const override {
+    const std::size_t rank = selection_.rows.extent(0);
+    return selection_.side == Side::rows ? std::pair{rank, weight_.extent(1)} : std::pair{weight_.extent(0), rank};
+  }
+  void set_gradient(Matrix gradient) override { gradient_ = gradient; }
+  Matrix gradient() const override { return gradient_; }
+
+  void initialize(const ExecutionSpace& space) override {
+    fill(space, selection_.rows, 0);
+    fill(space, selection_.scale, 1.0F);
+    reset_moments(space);
+  }
+
+  void begin_update(const ExecutionSpace& space, std::int64_t step) override {
+    step_ = step;
+    gradient_is_empty_ = true;
+    choosing_ = step % grass_.refresh_interval == 0;
+    if (choosing_) reset_moments(space);
+    if (choosing_ && !needs_norms()) {
+      fill(space, norms(), 1.0);
+      choose(space);
+    }
+  }
+
+  void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
+    const Scalar keep = gradient_is_empty_ ? Scalar(0) : Scalar(1);
+    gradient_is_empty_ = false;
+    if (choosing_) {
+      matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, keep, full_gradient());
+      return;
+    }
+    const Matrix gathered(workspace_.gathered.data(), input.extent(0), selection_.rows.extent(0));
+    project_product(space, selection_, output_gradient, input, gathered, keep, gradient_);
+  }
+
+  Matrix dense_gradient(const ExecutionSpace&) override {
+    throw std::logic_error("Sward::GrassParameter: " + name_ + " takes factors, not a dense gradient");
+  }
+
+  void complete(const ExecutionSpace& space) override {
+    if (!choosing_) return;
+    communicator_.all_reduce(space, full_gradient());
+    row_norms(space, full_gradient(), selection_.side, norms());
+    choose(space);
+    project_rows(space, selection_, full_gradient(), gradient_);
+    // Every rank now holds the sum, and the layer's message will add the ranks up once more.
+    share_among_ranks(space);
+  }
+
+  void update(const ExecutionSpace& space, const UpdateContext& context) override {
+    ++count_;
+    const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
+    adam_update(space, step, gradient_, first_moment_, second_moment_, gradient_);
+    apply_row_update(space, selection_, gradient_, context.learning_rate * grass_.scale * refresh_ramp(),
+                     context.learning_rate * adam_.weight_decay, weight_);
+  }
+
+  std::size_t refresh_elements() const override { return needs_norms() ? weight_.extent(0) * weight_.extent(1) : 0; }
+
+  void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) override {
+    visitor.visit("rows", selection_.rows);
+    visitor.visit("scale", selection_.scale);
+    visitor.visit("first_moment", first_moment_);
+    visitor.visit("second_moment", second_moment_);
+    visitor.visit("count", count_);
+  }
+
+  const RowSelection<ExecutionSpace>& selection() const { return selection_; }
+
+ private:
+  bool needs_norms() const {
+    return grass_.selection != Selection::uniform && grass_.selection != Selection::uniform_replacement;
+  }
+
+  Matrix full_gradient() const { return Matrix(workspace_.full_gradient.data(), weight_.extent(0), weight_.extent(1)); }
+
+  auto norms() const { return Kokkos::subview(workspace_.norms, std::pair<int, int>(0, selection_.extent)); }
+
+  SelectionWorkspace<ExecutionSpace> selection_workspace() const {
+    const std::pair<std::size_t, std::size_t> extent(0, static_cast<std::size_t>(selection_.extent));
+    const std::pair<std::size_t, std::size_t> rank(0, selection_.rows.extent(0));
+    const SelectionWorkspace<ExecutionSpace>& all = workspace_.selection;
+    return {Kokkos::subview(all.keys, extent), Kokkos::subview(all.cumulative, extent),
+            Kokkos::subview(all.order, extent), Kokkos::subview(all.drawn, rank), all.largest};
+  }
+
+  void choose(const ExecutionSpace& space) {
+    if (grass_.selection == Selection::top_r) {
+      select_top_rows(space, norms(), selection_workspace(), selection_);
+    } else {
+      const Draw draw{grass_.seed, static_cast<std::uint64_t>(step_), static_cast<std::uint32_t>(number_)};
+      sample_rows(space, grass_.selection, norms(), draw, selection_workspace(), selection_);
+    }
+    choosing_ = false;
+#ifndef NDEBUG
+    check_same_selection(space, selection_, name_, communicator_);
+#endif
+  }
+
+  void share_among_ranks(const ExecutionSpace& space) {
+    if (communicator_.size() > 1) scale(space, gradient_, Scalar(1) / static_cast<Scalar>(communicator_.size()));
+  }
+
+  void reset_moments(const ExecutionSpace& space) {
+    fill(space, first_moment_, Scalar(0));
+    fill(space, second_moment_, Scalar(0));
+    count_ = 0;
+  }
+
+  double refresh_ramp() const {
+    if (grass_.refresh_warmup == 0) return 1.0;
+    return std::min(1.0, static_cast<double>(count_) / static_cast<double>(grass_.refresh_warmup));
+  }
+
+  std::string name_;
+  int number_;
+  Matrix weight_;
+  Matrix gradient_;
+  Matrix first_moment_;
+  Matrix second_moment_;
+  RowSelection<ExecutionSpace> selection_;
+  AdamConstants adam_;
+  GrassConstants grass_;
+  const Workspace& workspace_;
+  Communicator<MpiSpace>& communicator_;
+  std::int64_t step_ = 0;
+  std::int64_t count_ = 0;  ///< updates since the selection, for the bias correction and the ramp
+  bool gradient_is_empty_ = true;
+  bool choosing_ = false;
+};
+
+}  // namespace Sward

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "Sward_Arena.hpp"
+#include "Sward_MpiCommunicator.hpp"
+
+namespace Sward {
+
+/// The gradients of one layer side by side, so that each layer is one all-reduce.
+///
+/// Counts the completions of its parameters over all micro-batches of an update, and starts the sum over ranks when the
+/// last has come: inside the backward pass, while the layers below are still at work.
+template <class ExecutionSpace, class Scalar>
+class LayerMessage {
+ public:
+  using Vector = Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  LayerMessage(Arena<ExecutionSpace>& arena, const std::string& label, std::size_t elements, int parameters)
+      : gradients_(arena.template vector<Scalar>(label + " gradients", BlockKind::gradient, elements)),
+        parameters_(parameters) {}
+
+  Vector gradients() const { return gradients_; }
+  std::size_t bytes() const { return gradients_.extent(0) * sizeof(Scalar); }
+
+  void begin_update(int micro_batches) { missing_ = parameters_ * micro_batches; }
+
+  /// One parameter of one micro-batch is complete; starts the message after the last. True if it was started.
+  bool complete_parameter(const ExecutionSpace& space, Communicator<MpiSpace>& communicator) {
+    if (--missing_ > 0) return false;
+    request_ = communicator.start_all_reduce(space, gradients_);
+    under_way_ = true;
+    return true;
+  }
+
+  void progress(Communicator<MpiSpace>& communicator) {
+    if (under_way_) communicator.progress(request_);
+  }
+
+  void wait(Communicator<MpiSpace>& communicator) {
+    if (under_way_) communicator.wait(request_);
+    under_way_ = false;
+  }
+
+ private:
+  Vector gradients_;
+  int parameters_;
+  int missing_ = 0;
+  bool under_way_ = false;
+  Communicator<MpiSpace>::Request request_{};
+};
+
+}  // namespace Sward

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "Sward_GradientSink.hpp"
+#include "Sward_GrassParameter.hpp"
+#include "Sward_LayerMessage.hpp"
+#include "Sward_ParameterList.hpp"
+#include "Sward_ParameterOptimizer.hpp"
+
+namespace Sward {
+
+/// Which matrices are projected, and all constants of both methods.
+struct OptimizerOptions {
+  bool grass = true;  ///< false: AdamW in full for every parameter
+  std::vector<ParameterKind> projected = {ParameterKind::attention, ParameterKind::mlp};
+  AdamConstants adam;
+  GrassConstants grass_constants;
+  double clip = 0.0;  ///< bound on the gradient norm; 0: off
+};
+
+/// Norm of the compressed and dense gradients of an update, after the sum over ranks.
+struct GradientNorm {
+  double norm = 0.0;
+  std::string nonfinite_parameter;  ///< the first parameter with a gradient that is not finite, or empty
+};
+
+/// The sink behind the model: one ParameterOptimizer a parameter, one message a layer.
+///
+/// An update is begin_update, one backward pass per micro-batch, finish_gradients, apply.
+template <class ExecutionSpace, class Scalar>
+class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
+ public:
+  using typename GradientSink<ExecutionSpace, Scalar>::ConstMatrix;
+  using typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+
+  /// `weights` in the order of `parameters`; `tokens` is the most that one accept_factors call brings.
+  Optimizer(Arena<ExecutionSpace>& arena, const std::vector<ParameterInfo>& parameters,
+            const std::vector<Matrix>& weights, std::size_t tokens, const OptimizerOptions& options,
+            Communicator<MpiSpace>& communicator);
+
+  /// Zeroes all state, for a run that starts afresh.
+  void initialize(const ExecutionSpace& space);
+
+  void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches);
+  void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
+  Matrix dense_gradient(int parameter) override;
+  void complete(int parameter) override;
+
+  /// Waits for all messages; the gradients are then the sums over ranks and micro-batches.
+  GradientNorm finish_gradients();
+  /// Applies the update with the learning rate of the schedule; clips if asked to. Asynchronous.
+  void apply(double learning_rate, double gradient_norm);
+
+  /// Bytes of gradients that this rank has given to collectives since begin_update.
+  std::size_t communicated_bytes() const { return communicated_bytes_; }
+  /// What an update will give to collectives: a regular one, or one with a refresh.
+  std::size_t planned_bytes(bool refresh) const;
+  bool refreshes(std::int64_t step) const;
+
+  /// Visits the state of every parameter; names are those of the parameters.
+  void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Scalar>& visitor);
+  /// The optimizer of one parameter by its number.
+  const ParameterOptimizer<ExecutionSpace, Scalar>& parameter(int number) const {
+    return *states_[static_cast<std::size_t>(number)];
+  }
+
+ private:
+  using State = ParameterOptimizer<ExecutionSpace, Scalar>;
+  using Message = LayerMessage<ExecutionSpace, Scalar>;
+
+  void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
+  void plan_messages(Arena<ExecutionSpace>& arena);
+  bool is_projected(const ParameterInfo& parameter) const;
+  void progress_messages();
+
+  std::vector<ParameterInfo> parameters_;
+  OptimizerOptions options_;
+  Communicator<MpiSpace>& communicator_;
+  GrassWorkspace<ExecutionSpace, Scalar> workspace_;
+  std::vector<std::unique_ptr<State>> states_;
+  std::vector<Message> messages_;
+  std::vector<std::size_t> message_of_;  ///< by parameter
+  Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> squares_;
+  std::vector<double> host_squares_;
+  ExecutionSpace space_;
+  std::int64_t step_ = 0;
+  int micro_batches_ = 1;
+  std::size_t communicated_bytes_ = 0;
+};
+
+}  // namespace Sward

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "Sward_AdamUpdate.hpp"
+#include "Sward_Arena.hpp"
+#include "Sward_GradientSink.hpp"
+
+namespace Sward {
+
+/// What every parameter needs to know of the update under way.
+struct UpdateContext {
+  std::int64_t step;      ///< the update's number, from 0
+  double learning_rate;   ///< η(step), schedule included
+  double gradient_scale;  ///< the clipping factor, 1 when nothing is clipped
+};
+
+/// Adam's constants, the same for all parameters.
+struct AdamConstants {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.0;
+};
+
+/// Visits the arrays that have to survive a restart, for writing and for reading alike.
+template <class ExecutionSpace, class Scalar>
+class StateVisitor {
+ public:
+  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+  using Integers = Kokkos::View<int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Floats = Kokkos::View<float*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  virtual ~StateVisitor() = default;
+  virtual void visit(const std::string& name, Matrix values) = 0;
+  virtual void visit(const std::string& name, Integers values) = 0;
+  virtual void visit(const std::string& name, Floats values) = 0;
+  virtual void visit(const std::string& name, std::int64_t& value) = 0;
+};
+
+/// Optimizer state and gradient of one parameter.
+///
+/// The gradient lies in the message of the parameter's layer; its size is what this parameter sends in an update.
+template <class ExecutionSpace, class Scalar>
+class ParameterOptimizer {
+ public:
+  using Sink = GradientSink<ExecutionSpace, Scalar>;
+  using Matrix = typename Sink::Matrix;
+  using ConstMatrix = typename Sink::ConstMatrix;
+
+  virtual ~ParameterOptimizer() = default;
+
+  /// Rows and columns of the gradient as it is stored and sent.
+  virtual std::pair<std::size_t, std::size_t> gradient_extents() const = 0;
+  virtual void set_gradient(Matrix gradient) = 0;
+  virtual Matrix gradient() const = 0;
+
+  /// Zeroes the state; called once before the first update, unless a checkpoint is read.
+  virtual void initialize(const ExecutionSpace& space) = 0;
+  virtual void begin_update(const ExecutionSpace& space, std::int64_t step) = 0;
+  virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
+  /// The gradient to add into, for parameters whose gradient is no product.
+  virtual Matrix dense_gradient(const ExecutionSpace& space) = 0;
+  /// The end of one micro-batch for this parameter.
+  virtual void complete(const ExecutionSpace& space) = 0;
+  virtual void update(const ExecutionSpace& space, const UpdateContext& context) = 0;
+  /// Elements given to collectives in this update besides the layer's message: the refresh.
+  virtual std::size_t refresh_elements() const = 0;
+  virtual void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) = 0;
+};
+
+}  // namespace Sward

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "Sward_Llama.hpp"
+
+namespace Sward {
+
+struct SamplingOptions {
+  std::int64_t tokens = 300;
+  double temperature = 0.8;
+  std::uint64_t seed = 0;
+};
+
+/// Appends up to `options.tokens` tokens that the model draws, and stops at the end token. The model's batch is one
+/// sequence, whose length bounds the context. Every token costs a whole pass: for samples, not for serving.
+template <class ExecutionSpace, class Scalar>
+void generate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& model, std::uint32_t end_token,
+              const SamplingOptions& options, std::vector<std::uint32_t>& tokens);
+
+}  // namespace Sward

@@ -1,0 +1,141 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+#include "Sward_CheckpointFile.hpp"
+#include "Sward_HuggingFaceFolder.hpp"
+#include "Sward_RunCommand.hpp"
+#include "Sward_TestFiles.hpp"
+
+// The reference trajectories of tests/data/golden (Hugging Face's model in double precision, golden.py) through the
+// programs alone: sward-convert in, sward-train, sward-convert out.
+
+namespace Sward::Test {
+namespace {
+
+using nlohmann::json;
+
+struct Case {
+  std::string name;
+  int ranks;
+  std::string recompute;
+  int micro;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.name << ", " << c.ranks << " ranks, recompute " << c.recompute << ", micro " << c.micro;
+}
+
+std::string configuration_text(const json& expected, const Case& c, const std::filesystem::path& folder) {
+  const json& optimizer = expected["optimizer"];
+  std::ostringstream text;
+  text << "[data]\ntrain = '" << (golden_folder(c.name) / "tokens.h5").string()
+       << "'\nsequence_length = " << expected["T"] << "\norder = 'sequential'\n[batch]\nsequences = " << expected["B"]
+       << "\nmicro = " << c.micro << "\n[optimizer]\nmethod = " << optimizer["method"]
+       << "\nlearning_rate = " << optimizer["lr"] << "\nweight_decay = " << optimizer["wd"]
+       << "\nbetas = " << expected["betas"].dump() << "\n[schedule]\nsteps = " << expected["steps"]
+       << "\nshape = 'constant'\n";
+  if (optimizer["method"] == "grass")
+    text << "[grass]\nselection = 'top-r'\nrank = " << optimizer["rank"] << "\nrefresh_interval = " << optimizer["K"]
+         << "\nscale = " << optimizer["scale"] << "\nrefresh_warmup = 0\n";
+  text << "[run]\nrecompute = '" << c.recompute << "'\n[output]\ndirectory = '" << (folder / "out").string()
+       << "'\ncheckpoint_interval = 1\nkeep = 100\n";
+  return text.str();
+}
+
+std::vector<json> read_lines(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  std::vector<json> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line));
+  return lines;
+}
+
+void compare_losses(const json& expected, const std::filesystem::path& metrics) {
+  const std::vector<json> lines = read_lines(metrics);
+  ASSERT_EQ(lines.size(), expected["log"].size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const json& wanted = expected["log"][i];
+    EXPECT_EQ(lines[i]["step"], wanted["step"]);
+    EXPECT_NEAR(lines[i]["loss"].get<double>(), wanted["loss"].get<double>(), 1e-4);
+    const double norm = wanted["compressed_gradient_norm"];
+    EXPECT_NEAR(lines[i]["gradient_norm"].get<double>(), norm, 2e-3 * norm);
+  }
+}
+
+void compare_weights(const std::filesystem::path& start, const std::filesystem::path& reference,
+                     const std::filesystem::path& result) {
+  const HuggingFaceFolder first(start);
+  const SafetensorsFile wanted(reference);
+  const HuggingFaceFolder got(result);
+  std::size_t far = 0;
+  std::size_t count = 0;
+  double distance = 0.0;
+  double update = 0.0;
+  for (const ParameterInfo& parameter : got.parameters()) {
+    const std::vector<float> a = got.read(parameter.name);
+    const std::vector<float> b = wanted.read(parameter.name);
+    const std::vector<float> s = first.read(parameter.name);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double error = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+      const double moved = static_cast<double>(b[i]) - static_cast<double>(s[i]);
+      far += std::abs(error) <= 2e-5 ? 0 : 1;
+      distance += error * error;
+      update += moved * moved;
+    }
+    count += a.size();
+  }
+  const double far_share = static_cast<double>(far) / static_cast<double>(count);
+  const double relative = std::sqrt(distance / update);
+  EXPECT_LE(far_share, 1e-3);
+  EXPECT_LE(relative, 5e-3);
+  std::printf("weights further than 2e-5: %.4f%%, distance relative to the update: %.2e\n", 100 * far_share, relative);
+}
+
+void compare_rows(const json& expected, const std::filesystem::path& out) {
+  for (const json& entry : expected["log"]) {
+    if (!entry.contains("selected_layer0_gate")) continue;
+    const CheckpointFile checkpoint(checkpoint_path(out, entry["step"].get<std::int64_t>() + 1));
+    const auto rows = checkpoint.file().read<std::int32_t>("/optimizer/model.layers.0.mlp.gate_proj.weight/rows");
+    EXPECT_EQ(rows, entry["selected_layer0_gate"].get<std::vector<std::int32_t>>()) << "step " << entry["step"];
+  }
+}
+
+class Golden : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Golden, TrajectoryThroughThePrograms) {
+  const Case c = GetParam();
+  const TemporaryFolder folder;
+  const std::filesystem::path golden = golden_folder(c.name);
+  const json expected = json::parse(read_file(golden / "expected.json"));
+  write_file(folder / "train.toml", configuration_text(expected, c, folder.path()));
+
+  const std::string start = (folder / "start.h5").string();
+  const CommandResult in = run_command(program("sward-convert") + " " + golden.string() + " " + start);
+  ASSERT_EQ(in.status, 0) << in.output;
+  const CommandResult train = run_command(
+      on_ranks(c.ranks, program("sward-train") + " " + (folder / "train.toml").string() + " --resume " + start));
+  ASSERT_EQ(train.status, 0) << train.output;
+  const std::string last = checkpoint_path(folder / "out", expected["steps"]).string();
+  const CommandResult out = run_command(program("sward-convert") + " " + last + " " + (folder / "hf").string());
+  ASSERT_EQ(out.status, 0) << out.output;
+
+  compare_losses(expected, folder / "out/metrics.jsonl");
+  compare_weights(golden, golden / "final.safetensors", folder / "hf");
+  compare_rows(expected, folder / "out");
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden,
+                         ::testing::Values(Case{"tiny-top-r", 1, "none", 4}, Case{"tiny-top-r", 1, "attention", 4},
+                                           Case{"tiny-top-r", 1, "block", 4}, Case{"tiny-top-r", 2, "none", 2},
+                                           Case{"tiny-top-r", 4, "block", 1}, Case{"tiny-adamw", 1, "none", 4},
+                                           Case{"tiny-adamw", 1, "attention", 4}, Case{"tiny-adamw", 1, "block", 4},
+                                           Case{"tiny-adamw", 2, "attention", 2}, Case{"tiny-adamw", 4, "none", 1},
+                                           Case{"tiny-adamw", 1, "none", 1}, Case{"tiny-adamw", 2, "none", 1}));
+
+}  // namespace
+}  // namespace Sward::Test

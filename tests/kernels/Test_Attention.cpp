@@ -1,0 +1,95 @@
+#include <gtest/gtest.h>
+
+#include "Sward_AllClose.hpp"
+#include "Sward_Attention.hpp"
+#include "Sward_RandomViews.hpp"
+#include "Sward_ReferenceAttention.hpp"
+#include "Sward_TestSpaces.hpp"
+
+namespace {
+
+using namespace Sward;
+using namespace Sward::Test;
+
+template <class Space>
+class Attention : public ::testing::Test {};
+TYPED_TEST_SUITE(Attention, TestSpaces);
+
+template <class Scalar, class Space>
+struct Operands {
+  AttentionShape shape;
+  Matrix<Scalar, Space> query, key, value, output, logsumexp;
+
+  explicit Operands(const AttentionShape& s, double range = 2)
+      : shape(s),
+        query(random_matrix<Scalar, Space>(rows(), columns(s.heads), 1, -range, range)),
+        key(random_matrix<Scalar, Space>(rows(), columns(s.key_value_heads), 2, -range, range)),
+        value(random_matrix<Scalar, Space>(rows(), columns(s.key_value_heads), 3)),
+        output(poisoned_matrix<Scalar, Space>(rows(), columns(s.heads))),
+        logsumexp(poisoned_matrix<Scalar, Space>(rows(), static_cast<std::size_t>(s.heads))) {}
+
+  void forward() const { attention(Space(), shape, query, key, value, output, logsumexp); }
+
+  std::size_t rows() const { return static_cast<std::size_t>(shape.tokens()); }
+  std::size_t columns(int heads) const { return static_cast<std::size_t>(heads * shape.head_size); }
+};
+
+template <class Scalar, class Space>
+void agrees_with_definition(const AttentionShape& shape, double tolerance) {
+  const Operands<Scalar, Space> operands(shape);
+  operands.forward();
+  const ReferenceAttention reference(shape, to_double(to_host(operands.query)), to_double(to_host(operands.key)),
+                                     to_double(to_host(operands.value)));
+  EXPECT_TRUE(all_close(operands.output, reference.output, tolerance, tolerance));
+  EXPECT_TRUE(all_close(operands.logsumexp, reference.logsumexp, tolerance, tolerance));
+}
+
+TYPED_TEST(Attention, AgreesWithDefinition) {
+  for (const AttentionShape& shape :
+       {AttentionShape{1, 1, 1, 1, 1}, AttentionShape{3, 1, 2, 2, 4}, AttentionShape{2, 5, 2, 1, 7},
+        AttentionShape{2, 33, 4, 2, 12}, AttentionShape{1, 64, 2, 2, 64}, AttentionShape{1, 97, 6, 2, 80},
+        AttentionShape{1, 70, 3, 1, 160}}) {
+    SCOPED_TRACE("length " + std::to_string(shape.length) + ", head size " + std::to_string(shape.head_size));
+    agrees_with_definition<double, TypeParam>(shape, 1e-13);
+    // Scores are sums of head_size products below 4, scaled: a few 1e-7 each, and weights follow them.
+    agrees_with_definition<float, TypeParam>(shape, 5e-6);
+  }
+}
+
+TYPED_TEST(Attention, LargeScoresStayFinite) {
+  const Operands<float, TypeParam> operands({1, 80, 1, 1, 16}, 60);
+  operands.forward();
+  const auto output = to_host(operands.output);
+  for (std::size_t i = 0; i < output.size(); ++i) ASSERT_LE(std::abs(output.data()[i]), 1.000001f);
+}
+
+TYPED_TEST(Attention, FutureTokensDoNotMatter) {
+  const AttentionShape shape{1, 50, 2, 2, 16};
+  const Operands<float, TypeParam> before(shape), after(shape);
+  before.forward();
+  Kokkos::deep_copy(Kokkos::subview(after.key, std::pair(40, 50), Kokkos::ALL), 100.0f);
+  Kokkos::deep_copy(Kokkos::subview(after.value, std::pair(40, 50), Kokkos::ALL), 100.0f);
+  after.forward();
+  const auto early = [](const auto& view) { return Kokkos::subview(to_host(view), std::pair(0, 40), Kokkos::ALL); };
+  EXPECT_TRUE(all_close(early(after.output), early(before.output), 0, 0));
+}
+
+TYPED_TEST(Attention, HasTheSameBitsOnAllHosts) {
+  if (!runs_on_host<TypeParam>) GTEST_SKIP() << "GPUs add in another, also fixed, order";
+  const AttentionShape shape{2, 100, 4, 2, 24};
+  const Operands<float, TypeParam> here(shape);
+  const Operands<float, Kokkos::Serial> serial(shape);
+  here.forward();
+  serial.forward();
+  EXPECT_TRUE(all_close(here.output, serial.output, 0, 0));
+}
+
+TYPED_TEST(Attention, RefusesExtentsThatDoNotFit) {
+  const Operands<float, TypeParam> o({2, 5, 2, 2, 4});
+  const Matrix<float, TypeParam> other("other", 10, 9);
+  EXPECT_THROW(attention(TypeParam(), o.shape, other, o.key, o.value, o.output, o.logsumexp), ExtentError);
+  EXPECT_THROW(attention(TypeParam(), o.shape, o.query, other, o.value, o.output, o.logsumexp), ExtentError);
+  EXPECT_THROW(attention(TypeParam(), o.shape, o.query, o.key, o.value, o.output, other), ExtentError);
+}
+
+}  // namespace

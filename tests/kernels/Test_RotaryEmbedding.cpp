@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "Sward_AllClose.hpp"
+#include "Sward_CentralDifferences.hpp"
+#include "Sward_RandomViews.hpp"
+#include "Sward_RotaryEmbedding.hpp"
+#include "Sward_TestSpaces.hpp"
+
+namespace {
+
+using namespace Sward;
+using namespace Sward::Test;
+
+template <class Space>
+class RotaryEmbedding : public ::testing::Test {};
+TYPED_TEST_SUITE(RotaryEmbedding, TestSpaces);
+
+constexpr double theta = 10000;
+
+template <class Scalar, class Space>
+struct Tables {
+  Matrix<Scalar, Space> cosine, sine;
+  Tables(std::size_t length, std::size_t head_size)
+      : cosine(poisoned_matrix<Scalar, Space>(length, head_size / 2)),
+        sine(poisoned_matrix<Scalar, Space>(length, head_size / 2)) {
+    rotary_table(Space(), theta, cosine, sine);
+  }
+};
+
+template <class Scalar, class Space>
+void agrees_with_definition(std::size_t length, std::size_t heads, std::size_t head_size, double tolerance) {
+  const std::size_t tokens = 3 * length;
+  const std::size_t half = head_size / 2;
+  const Tables<Scalar, Space> tables(length, head_size);
+  const auto x = random_matrix<Scalar, Space>(tokens, heads * head_size, 5);
+  const auto before = to_host(x);
+  rotary_embedding(Space(), tables.cosine, tables.sine, static_cast<int>(heads), x);
+  const auto expected =
+      make_matrix<double, Kokkos::HostSpace>(tokens, heads * head_size, [&](std::size_t i, std::size_t j) {
+        const std::size_t c = j % head_size;
+        const std::size_t pair = c % half;
+        const double angle = static_cast<double>(i % length) *
+                             std::pow(theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_size));
+        const double a = static_cast<double>(before(i, j - c + pair));
+        const double b = static_cast<double>(before(i, j - c + pair + half));
+        return c < half ? a * std::cos(angle) - b * std::sin(angle) : b * std::cos(angle) + a * std::sin(angle);
+      });
+  EXPECT_TRUE(all_close(x, expected, 0, tolerance));
+}
+
+TYPED_TEST(RotaryEmbedding, AgreesWithDefinition) {
+  agrees_with_definition<double, TypeParam>(9, 3, 14, 1e-13);
+  agrees_with_definition<float, TypeParam>(9, 3, 14, 4e-7);
+  agrees_with_definition<float, TypeParam>(300, 2, 64, 4e-7);
+  agrees_with_definition<float, TypeParam>(1, 1, 2, 4e-7);
+}
+
+TYPED_TEST(RotaryEmbedding, BackwardIsTheGradient) {
+  const Tables<double, TypeParam> tables(4, 6);
+  const auto x = random_matrix<double, TypeParam>(8, 12, 1);
+  const auto y = random_matrix<double, TypeParam>(8, 12, 1);
+  const auto weights = random_matrix<double, TypeParam>(8, 12, 2);
+  const auto expected = central_differences(x, [&] {
+    Kokkos::deep_copy(y, x);
+    rotary_embedding(TypeParam(), tables.cosine, tables.sine, 2, y);
+    return weighted_sum(y, weights);
+  });
+  rotary_embedding_backward(TypeParam(), tables.cosine, tables.sine, 2, weights);
+  EXPECT_TRUE(all_close(weights, expected, 1e-8, 1e-8));
+}
+
+TYPED_TEST(RotaryEmbedding, RefusesExtentsThatDoNotFit) {
+  const Tables<float, TypeParam> tables(4, 6);
+  const auto x = random_matrix<float, TypeParam>(8, 12, 1);
+  EXPECT_THROW(rotary_embedding(TypeParam(), tables.cosine, tables.sine, 3, x), std::invalid_argument);
+  EXPECT_THROW(rotary_embedding(TypeParam(), tables.cosine, Matrix<float, TypeParam>("sine", 4, 2), 2, x), ExtentError);
+}
+
+}  // namespace

@@ -1,0 +1,189 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "Sward_HuggingFaceFolder.hpp"
+#include "Sward_Llama.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_SafetensorsWriter.hpp"
+#include "Sward_TestFiles.hpp"
+#include "Sward_TokenFile.hpp"
+
+// The model's gradients against central differences in double, and against the reference's first gradients in float.
+
+namespace Sward::Test {
+namespace {
+
+using Space = Kokkos::DefaultExecutionSpace;
+
+/// Keeps the whole gradient of every parameter.
+template <class Scalar>
+class DenseSink : public GradientSink<Space, Scalar> {
+ public:
+  using typename GradientSink<Space, Scalar>::ConstMatrix;
+  using typename GradientSink<Space, Scalar>::Matrix;
+
+  DenseSink(const Space& space, const std::vector<ParameterInfo>& parameters)
+      : space_(space), completions(parameters.size(), 0) {
+    for (const ParameterInfo& parameter : parameters)
+      gradients.emplace_back("gradient", parameter.rows, parameter.columns);
+  }
+  void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
+    matrix_product(space_, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, Scalar(1),
+                   dense_gradient(parameter));
+  }
+  Matrix dense_gradient(int parameter) override { return gradients[static_cast<std::size_t>(parameter)]; }
+  void complete(int parameter) override { ++completions[static_cast<std::size_t>(parameter)]; }
+
+ private:
+  Space space_;
+
+ public:
+  std::vector<Kokkos::View<Scalar**, Kokkos::LayoutRight, Space>> gradients;
+  std::vector<int> completions;
+};
+
+template <class Scalar>
+struct TestModel {
+  TestModel(const LlamaShape& shape, const BatchShape& batch, Recompute recompute)
+      : arena(Arena<Space>::holding(bytes(shape, batch, recompute))), model(arena, shape, batch, recompute) {
+    model.initialize(space);
+  }
+  static std::size_t bytes(const LlamaShape& shape, const BatchShape& batch, Recompute recompute) {
+    Arena<Space> plan = Arena<Space>::measuring();
+    const Llama<Space, Scalar> measured(plan, shape, batch, recompute);
+    return plan.bytes();
+  }
+  Space space;
+  Arena<Space> arena;
+  Llama<Space, Scalar> model;
+};
+
+LlamaShape small_shape(int heads, int key_value_heads, int intermediate, bool tied) {
+  LlamaShape shape;
+  shape.hidden_size = 6 * heads;
+  shape.intermediate_size = intermediate;
+  shape.num_heads = heads;
+  shape.num_key_value_heads = key_value_heads;
+  shape.num_layers = 2;
+  shape.vocab_size = 13;
+  shape.tie_embeddings = tied;
+  return shape;
+}
+
+std::vector<std::int32_t> random_tokens(std::size_t count, std::int32_t vocabulary, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::uniform_int_distribution<std::int32_t> token(0, vocabulary - 1);
+  std::vector<std::int32_t> tokens(count);
+  for (auto& value : tokens) value = token(engine);
+  return tokens;
+}
+
+struct GradientCase {
+  int heads;
+  int key_value_heads;
+  int intermediate;
+  bool tied;
+  std::size_t length;
+  Recompute recompute;
+};
+
+class LlamaGradients : public ::testing::TestWithParam<GradientCase> {};
+
+TEST_P(LlamaGradients, EqualCentralDifferencesInDouble) {
+  const GradientCase c = GetParam();
+  const LlamaShape shape = small_shape(c.heads, c.key_value_heads, c.intermediate, c.tied);
+  TestModel<double> test(shape, {2, c.length, true}, c.recompute);
+  auto& model = test.model;
+  model.initialize_weights(test.space, 3);
+  // Larger weights than at the start of training, so that no part of the gradient is negligible.
+  std::mt19937 engine(5);
+  std::normal_distribution<double> draw(0.0, 0.4);
+  for (const auto& weight : model.weights())
+    for (std::size_t i = 0; i < weight.size(); ++i) weight.data()[i] += draw(engine);
+  const auto inputs = random_tokens(model.batch().tokens(), 13, 1);
+  auto targets = random_tokens(model.batch().tokens(), 13, 2);
+  targets[1] = -1;
+  model.set_batch(test.space, inputs, targets);
+
+  const double scale = 0.7;
+  DenseSink<double> sink(test.space, model.parameters());
+  model.forward_backward(test.space, scale, sink);
+  test.space.fence();
+  const auto loss = [&] {
+    model.forward(test.space);
+    return scale * model.loss_sum(test.space);
+  };
+  std::uniform_int_distribution<std::size_t> any(0, 1u << 30);
+  for (std::size_t p = 0; p < model.parameters().size(); ++p) {
+    EXPECT_EQ(sink.completions[p], 1) << model.parameters()[p].name;
+    const auto& weight = model.weights()[p];
+    for (int trial = 0; trial < 6; ++trial) {
+      const std::size_t i = any(engine) % weight.size();
+      const double kept = weight.data()[i];
+      const auto loss_at = [&](double offset) {
+        weight.data()[i] = kept + offset;
+        const double value = loss();
+        weight.data()[i] = kept;
+        return value;
+      };
+      const double h = 1e-4;
+      const double near = loss_at(h) - loss_at(-h);
+      const double far = loss_at(2 * h) - loss_at(-2 * h);
+      // Losses near 30 are rounded to 4e-15, which over h is 4e-11; the fifth derivative comes with h^4 = 1e-16.
+      EXPECT_NEAR(sink.gradients[p].data()[i], (8 * near - far) / (12 * h), 1e-9)
+          << model.parameters()[p].name << " element " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, LlamaGradients,
+                         ::testing::Values(GradientCase{2, 2, 10, false, 7, Recompute::none},
+                                           GradientCase{3, 3, 7, false, 5, Recompute::attention},
+                                           GradientCase{4, 2, 9, false, 6, Recompute::block},
+                                           GradientCase{4, 1, 5, true, 1, Recompute::none},
+                                           GradientCase{3, 1, 11, true, 33, Recompute::block}));
+
+class GoldenGradients : public ::testing::TestWithParam<Recompute> {};
+
+TEST_P(GoldenGradients, FirstGradientsOfTheReference) {
+  for (const char* name : {"tiny-top-r", "tiny-adamw"}) {
+    const std::filesystem::path golden = golden_folder(name);
+    const HuggingFaceFolder start(golden);
+    TestModel<float> test(start.shape(), {4, 24, true}, GetParam());
+    auto& model = test.model;
+    for (std::size_t p = 0; p < model.parameters().size(); ++p) {
+      const std::vector<float> values = start.read(model.parameters()[p].name);
+      std::copy(values.begin(), values.end(), model.weights()[p].data());
+    }
+    const TokenFile tokens(golden / "tokens.h5");
+    const auto stream = tokens.read(0, 97);
+    const std::vector<std::int32_t> inputs(stream.begin(), stream.end() - 1);
+    const std::vector<std::int32_t> targets(stream.begin() + 1, stream.end());
+    model.set_batch(test.space, inputs, targets);
+    DenseSink<float> sink(test.space, model.parameters());
+    model.forward_backward(test.space, 1.0 / 96.0, sink);
+    test.space.fence();
+
+    const SafetensorsFile wanted(golden / "gradients.safetensors");
+    for (std::size_t p = 0; p < model.parameters().size(); ++p) {
+      const std::vector<float> reference = wanted.read(model.parameters()[p].name);
+      double error = 0.0;
+      double norm = 0.0;
+      for (std::size_t i = 0; i < reference.size(); ++i) {
+        const double difference = static_cast<double>(sink.gradients[p].data()[i]) - static_cast<double>(reference[i]);
+        error += difference * difference;
+        norm += static_cast<double>(reference[i]) * static_cast<double>(reference[i]);
+      }
+      EXPECT_LE(std::sqrt(error), 1e-5 * std::sqrt(norm)) << model.parameters()[p].name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, GoldenGradients,
+                         ::testing::Values(Recompute::none, Recompute::attention, Recompute::block));
+
+}  // namespace
+}  // namespace Sward::Test

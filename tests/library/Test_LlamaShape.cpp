@@ -1,0 +1,45 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "Sward_InputError.hpp"
+#include "Sward_LlamaShape.hpp"
+#include "Sward_TestFiles.hpp"
+
+namespace Sward::Test {
+namespace {
+
+using testing::HasSubstr;
+
+std::string error_of(const std::function<void(LlamaShape&)>& change) {
+  LlamaShape shape{48, 100, 4, 2, 3, 97, false, 1e-6, 10000};
+  change(shape);
+  return message_of<InputError>([&] { check(shape, "file"); });
+}
+
+TEST(LlamaShape, accepts_what_can_be) {
+  EXPECT_EQ(error_of([](LlamaShape&) {}), "no exception");
+  EXPECT_EQ(error_of([](LlamaShape& shape) { shape.num_key_value_heads = 1; }), "no exception");
+}
+
+TEST(LlamaShape, names_what_cannot_be) {
+  EXPECT_EQ(error_of([](LlamaShape& s) { s.hidden_size = 0; }), "file: hidden_size is 0, wanted 1 to 2^31 - 1");
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.intermediate_size = -1; }), HasSubstr("intermediate_size is -1"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.num_heads = 0; }), HasSubstr("num_heads is 0"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.num_key_value_heads = 0; }), HasSubstr("num_key_value_heads is 0"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.num_layers = 0; }), HasSubstr("num_layers is 0"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.vocab_size = std::int64_t{1} << 31; }), HasSubstr("vocab_size"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.num_heads = 5; }), HasSubstr("not a multiple of num_heads = 5"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.num_key_value_heads = 3; }),
+              HasSubstr("num_heads is 4, which is not a multiple of num_key_value_heads = 3"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.hidden_size = 44; }), HasSubstr("is 11, which is odd"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.rms_norm_eps = -1; }), HasSubstr("rms_norm_eps is -1"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.rope_theta = 0; }), HasSubstr("rope_theta is 0"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.rope_theta = std::numeric_limits<double>::infinity(); }),
+              HasSubstr("rope_theta is inf"));
+}
+
+}  // namespace
+}  // namespace Sward::Test

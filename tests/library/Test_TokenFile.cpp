@@ -1,0 +1,275 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <random>
+
+#include "Sward_InputError.hpp"
+#include "Sward_TestFiles.hpp"
+#include "Sward_TokenFile.hpp"
+#include "Sward_TokenFileWriter.hpp"
+
+namespace Sward::Test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+void write_integer(hid_t file, const char* name, std::int64_t value) {
+  const H5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const H5Handle attribute(H5Acreate2(file, name, H5T_STD_I16BE, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  H5Awrite(attribute.get(), H5T_NATIVE_INT64, &value);
+}
+
+enum class TextKind { variable, null_terminated, null_padded, space_padded, array_of_one };
+
+void write_text(hid_t file, const char* name, const std::string& value, TextKind kind) {
+  const hsize_t one = 1;
+  const H5Handle space(kind == TextKind::array_of_one ? H5Screate_simple(1, &one, nullptr) : H5Screate(H5S_SCALAR),
+                       H5Sclose);
+  const H5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  const bool variable = kind == TextKind::variable || kind == TextKind::array_of_one;
+  H5Tset_size(type.get(), variable ? H5T_VARIABLE : value.size() + (kind == TextKind::null_terminated ? 1 : 0));
+  if (kind == TextKind::null_padded) H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  if (kind == TextKind::space_padded) {
+    H5Tset_size(type.get(), value.size() + 5);
+    H5Tset_strpad(type.get(), H5T_STR_SPACEPAD);
+  }
+  const H5Handle attribute(H5Acreate2(file, name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const std::string padded = kind == TextKind::space_padded ? value + "     " : value;
+  const char* pointer = padded.c_str();
+  H5Awrite(attribute.get(), type.get(), variable ? static_cast<const void*>(&pointer) : pointer);
+}
+
+H5Handle creation_list(H5D_layout_t layout) {
+  H5Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_layout(list.get(), layout);
+  const hsize_t chunk = 7;
+  if (layout == H5D_CHUNKED) {
+    H5Pset_chunk(list.get(), 1, &chunk);
+    H5Pset_deflate(list.get(), 5);
+  }
+  return list;
+}
+
+/// A token file as some other program could have written it.
+void write_raw(const std::filesystem::path& path, hid_t type, H5D_layout_t layout, TextKind kind,
+               const std::vector<std::int64_t>& tokens, std::int64_t vocab_size = 120) {
+  const H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+  const hsize_t size = tokens.size();
+  const H5Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+  const H5Handle list = creation_list(layout);
+  const H5Handle dataset(H5Dcreate2(file.get(), "tokens", type, space.get(), H5P_DEFAULT, list.get(), H5P_DEFAULT),
+                         H5Dclose);
+  H5Dwrite(dataset.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, tokens.data());
+  write_integer(file.get(), "format_version", 1);
+  write_integer(file.get(), "vocab_size", vocab_size);
+  write_text(file.get(), "tokenizer", "none", kind);
+}
+
+TEST(TokenFile, reads_every_integer_width_layout_and_kind_of_text) {
+  const TemporaryFolder folder;
+  std::vector<std::int64_t> tokens(100);
+  std::iota(tokens.begin(), tokens.end(), 3);
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  for (const hid_t type : {H5T_STD_U8LE, H5T_STD_I8LE, H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I16LE, H5T_STD_U32LE,
+                           H5T_STD_I32BE, H5T_STD_U64LE, H5T_STD_I64LE}) {
+    for (const H5D_layout_t layout : {H5D_CONTIGUOUS, H5D_COMPACT, H5D_CHUNKED}) {
+      for (const TextKind kind : {TextKind::variable, TextKind::null_terminated, TextKind::null_padded,
+                                  TextKind::space_padded, TextKind::array_of_one}) {
+        write_raw(folder / "a.h5", type, layout, kind, tokens);
+        const TokenFile file(folder / "a.h5");
+        EXPECT_EQ(file.token_count(), 100U);
+        EXPECT_EQ(file.vocab_size(), 120U);
+        EXPECT_EQ(file.tokenizer(), "none");
+        EXPECT_EQ(file.tokenizer_model(), "");
+        EXPECT_FALSE(file.has_document_starts());
+        EXPECT_THAT(file.read(5, 4), ElementsAre(8, 9, 10, 11));
+        EXPECT_EQ(file.read(0, 100), std::vector<std::uint32_t>(tokens.begin(), tokens.end()));
+      }
+    }
+  }
+}
+
+TEST(TokenFile, reads_what_h5py_wrote) {
+  const TokenFile file(golden_folder("tiny-top-r") / "tokens.h5");
+  EXPECT_EQ(file.token_count(), 673U);
+  EXPECT_EQ(file.vocab_size(), 97U);
+  EXPECT_EQ(file.tokenizer(), "none");
+  const std::vector<std::uint32_t> tokens = file.read(0, 673);
+  for (std::size_t i = 1; i < tokens.size(); i += 2) EXPECT_EQ(tokens[i], (tokens[i - 1] * 3 + 1) % 97);
+  EXPECT_NO_THROW(check_tokens(file, 0, 673, 97));
+}
+
+TEST(TokenFile, reads_wide_integers_unclipped) {
+  const TemporaryFolder folder;
+  write_raw(folder / "a.h5", H5T_STD_U32LE, H5D_CONTIGUOUS, TextKind::variable, {4294967295, 5});
+  EXPECT_THAT(TokenFile(folder / "a.h5").read(0, 2), ElementsAre(4294967295, 5));
+  for (const std::int64_t bad : {std::int64_t{-1}, std::int64_t{4294967296}}) {
+    write_raw(folder / "a.h5", H5T_STD_I64LE, H5D_CONTIGUOUS, TextKind::variable, {4, bad});
+    const TokenFile file(folder / "a.h5");
+    EXPECT_THAT(file.read(0, 1), ElementsAre(4));
+    EXPECT_THAT(message_of<InputError>([&] { file.read(0, 2); }), HasSubstr("a.h5: /tokens: " + std::to_string(bad)));
+  }
+}
+
+TEST(TokenFile, refuses_reads_beyond_the_end) {
+  const TemporaryFolder folder;
+  write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
+  const TokenFile file(folder / "a.h5");
+  EXPECT_TRUE(file.read(3, 0).empty());
+  EXPECT_THROW(file.read(2, 2), InputError);
+  EXPECT_THROW(file.read(4, 0), InputError);
+  EXPECT_THROW(file.read(2, std::numeric_limits<std::uint64_t>::max()), InputError);
+}
+
+std::string error_after(const std::filesystem::path& path, const std::function<void(hid_t)>& change) {
+  write_raw(path, H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
+  {
+    const H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+    change(file.get());
+  }
+  return message_of<InputError>([&] { TokenFile{path}; });
+}
+
+TEST(TokenFile, names_what_is_wrong) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "a.h5";
+  for (const char* name : {"format_version", "vocab_size", "tokenizer"}) {
+    EXPECT_THAT(error_after(path, [&](hid_t file) { H5Adelete(file, name); }),
+                HasSubstr("a.h5: /: attribute '" + std::string(name) + "' is missing"));
+  }
+  const auto replace = [&](const char* name, std::int64_t value) {
+    return error_after(path, [&](hid_t file) {
+      H5Adelete(file, name);
+      write_integer(file, name, value);
+    });
+  };
+  EXPECT_THAT(replace("format_version", 2), HasSubstr("format_version is 2"));
+  EXPECT_THAT(replace("vocab_size", 0), HasSubstr("vocab_size is 0"));
+  EXPECT_THAT(replace("vocab_size", -4), HasSubstr("vocab_size is -4"));
+  EXPECT_THAT(replace("tokenizer", 4), HasSubstr("attribute 'tokenizer' is not text"));
+  EXPECT_THAT(error_after(path, [](hid_t file) { H5Ldelete(file, "tokens", H5P_DEFAULT); }),
+              HasSubstr("a.h5: /tokens: is missing"));
+  EXPECT_THAT(error_after(path,
+                          [](hid_t file) {
+                            H5Ldelete(file, "tokens", H5P_DEFAULT);
+                            H5Gclose(H5Gcreate2(file, "tokens", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+                          }),
+              HasSubstr("a.h5: /tokens: cannot open the dataset"));
+  Hdf5File out = Hdf5File::create(path);
+  out.write<float>("/tokens", std::vector<float>{1});
+  out.close();
+  EXPECT_THAT(message_of<InputError>([&] { TokenFile{path}; }), HasSubstr("/tokens: does not hold integers"));
+  Hdf5File square = Hdf5File::create(path);
+  square.write<std::uint16_t>("/tokens", std::vector<std::uint16_t>{1, 2}, {1, 2});
+  square.close();
+  EXPECT_THAT(message_of<InputError>([&] { TokenFile{path}; }), HasSubstr("/tokens: has 2 dimensions, wanted 1"));
+}
+
+TEST(check_tokens, names_position_and_token_of_the_first_bad_one) {
+  const TemporaryFolder folder;
+  std::vector<std::int64_t> tokens(3'000'000, 1);
+  tokens[2'500'000] = 120;
+  tokens[2'900'000] = 130;
+  write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, tokens);
+  const TokenFile file(folder / "a.h5");
+  EXPECT_NO_THROW(check_tokens(file, 0, 2'500'000, 120));
+  EXPECT_NO_THROW(check_tokens(file, 2'500'001, 399'999, 120));
+  EXPECT_NO_THROW(check_tokens(file, 0, 3'000'000, 131));
+  EXPECT_THAT(message_of<InputError>([&] { check_tokens(file, 10, 2'999'990, 120); }),
+              HasSubstr("a.h5: /tokens: token 120 at position 2500000 is not below the vocabulary size 120"));
+}
+
+class TokenFileWriterTest : public testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(TokenFileWriterTest, round_trips_documents) {
+  const TemporaryFolder folder;
+  const std::uint32_t vocab_size = GetParam();
+  std::mt19937 engine(5);
+  std::uniform_int_distribution<std::uint32_t> token(0, vocab_size - 1);
+  std::vector<std::uint32_t> all;
+  std::vector<std::uint64_t> starts;
+  const std::string model("\0model\xff", 7);
+  TokenFileWriter writer(folder / "a.h5", vocab_size, "sentencepiece", model);
+  for (const std::size_t length : {1, 40'000, 3, 100'000, 0, 32'768, 17}) {
+    std::vector<std::uint32_t> document(length);
+    for (std::uint32_t& entry : document) entry = token(engine);
+    starts.push_back(all.size());
+    all.insert(all.end(), document.begin(), document.end());
+    writer.append(document);
+    EXPECT_EQ(writer.token_count(), all.size());
+  }
+  EXPECT_EQ(writer.document_count(), starts.size());
+  EXPECT_FALSE(std::filesystem::exists(folder / "a.h5"));
+  writer.commit();
+  EXPECT_EQ(folder.file_count(), 1U);
+
+  const TokenFile file(folder / "a.h5");
+  EXPECT_EQ(file.vocab_size(), vocab_size);
+  EXPECT_EQ(file.tokenizer(), "sentencepiece");
+  EXPECT_EQ(file.tokenizer_model(), model);
+  EXPECT_EQ(file.read(0, file.token_count()), all);
+  EXPECT_EQ(file.read(32'000, 2'000), std::vector<std::uint32_t>(all.begin() + 32'000, all.begin() + 34'000));
+  EXPECT_TRUE(file.has_document_starts());
+  EXPECT_EQ(file.document_starts(), starts);
+}
+
+INSTANTIATE_TEST_SUITE_P(Vocabularies, TokenFileWriterTest, testing::Values(1, 258, 65'536, 65'537, 2'000'000));
+
+TEST(TokenFileWriter, chooses_the_width_by_the_vocabulary) {
+  const TemporaryFolder folder;
+  for (const auto& [vocab_size, bytes] : {std::pair(65'536U, 2U), std::pair(65'537U, 4U)}) {
+    TokenFileWriter writer(folder / "a.h5", vocab_size, "none", "");
+    writer.append(std::vector<std::uint32_t>{vocab_size - 1});
+    writer.commit();
+    const Hdf5File file = Hdf5File::open_read(folder / "a.h5");
+    const H5Handle dataset(H5Dopen2(file.identifier(), "/tokens", H5P_DEFAULT), H5Dclose);
+    const H5Handle type(H5Dget_type(dataset.get()), H5Tclose);
+    EXPECT_EQ(H5Tget_size(type.get()), bytes);
+    EXPECT_THAT(TokenFile(folder / "a.h5").read(0, 1), ElementsAre(vocab_size - 1));
+  }
+}
+
+TEST(TokenFileWriter, refuses_tokens_outside_the_vocabulary_and_leaves_no_file) {
+  const TemporaryFolder folder;
+  {
+    TokenFileWriter writer(folder / "a.h5", 258, "bytes", "");
+    writer.append(std::vector<std::uint32_t>{256, 1});
+    EXPECT_THROW(writer.append(std::vector<std::uint32_t>{256, 258}), std::out_of_range);
+    EXPECT_EQ(writer.token_count(), 2U);
+  }
+  EXPECT_EQ(folder.file_count(), 0U);
+}
+
+TEST(TokenFile, reports_a_flipped_bit_or_is_not_changed_by_it) {
+  const TemporaryFolder folder;
+  TokenFileWriter writer(folder / "a.h5", 258, "bytes", "");
+  std::vector<std::uint32_t> tokens(90'000);
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::uint32_t>(i * i % 251);
+  writer.append(tokens);
+  writer.commit();
+  std::string bytes = read_file(folder / "a.h5");
+  std::size_t reported = 0;
+  for (std::size_t i = 0; i < bytes.size(); i = i < 2000 ? i + 1 : i + 307) {
+    const char flip = static_cast<char>(1 << (i % 8));
+    bytes[i] = static_cast<char>(bytes[i] ^ flip);
+    write_file(folder / "b.h5", bytes);
+    bytes[i] = static_cast<char>(bytes[i] ^ flip);
+    try {
+      const TokenFile file(folder / "b.h5");
+      ASSERT_EQ(file.read(0, file.token_count()), tokens) << "byte " << i;
+      ASSERT_EQ(file.document_starts(), std::vector<std::uint64_t>{0}) << "byte " << i;
+      ASSERT_EQ(file.vocab_size(), 258U) << "byte " << i;
+      ASSERT_EQ(file.tokenizer(), "bytes") << "byte " << i;
+    } catch (const InputError&) {
+      ++reported;
+    }
+  }
+  EXPECT_GT(reported, 500U);
+}
+
+}  // namespace
+}  // namespace Sward::Test

@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <Kokkos_Core.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "Sward_TrainingFixture.hpp"
+
+// What a training step does besides arithmetic, seen through the callbacks of Kokkos Tools: allocations, the labels of
+// its launches and the instances they run on.
+
+namespace Sward::Test {
+namespace {
+
+namespace Tools = Kokkos::Tools::Experimental;
+
+struct Launch {
+  std::string label;
+  std::uint32_t device;
+};
+
+std::vector<std::string> allocations;
+std::vector<Launch> launches;
+std::vector<Launch> fences;
+
+void record_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
+  allocations.emplace_back(label);
+}
+void record_launch(const char* label, std::uint32_t device, std::uint64_t* id) {
+  launches.push_back({label, device});
+  *id = 0;
+}
+void record_fence(const char* label, std::uint32_t device, std::uint64_t* id) {
+  fences.push_back({label, device});
+  *id = 0;
+}
+
+/// Records from construction to destruction.
+class Recording {
+ public:
+  Recording() {
+    allocations.clear();
+    launches.clear();
+    fences.clear();
+    Tools::set_allocate_data_callback(record_allocation);
+    Tools::set_begin_parallel_for_callback(record_launch);
+    Tools::set_begin_parallel_reduce_callback(record_launch);
+    Tools::set_begin_parallel_scan_callback(record_launch);
+    Tools::set_begin_fence_callback(record_fence);
+  }
+  ~Recording() {
+    Tools::set_allocate_data_callback(nullptr);
+    Tools::set_begin_parallel_for_callback(nullptr);
+    Tools::set_begin_parallel_reduce_callback(nullptr);
+    Tools::set_begin_parallel_scan_callback(nullptr);
+    Tools::set_begin_fence_callback(nullptr);
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+};
+
+LlamaShape test_shape() {
+  LlamaShape shape;
+  shape.hidden_size = 48;
+  shape.intermediate_size = 100;
+  shape.num_heads = 4;
+  shape.num_key_value_heads = 2;
+  shape.num_layers = 2;
+  shape.vocab_size = 97;
+  return shape;
+}
+
+OptimizerOptions grass_options(Selection selection) {
+  OptimizerOptions options;
+  options.clip = 1.0;
+  options.grass_constants.rank = 8;
+  options.grass_constants.selection = selection;
+  options.grass_constants.refresh_interval = 2;
+  return options;
+}
+
+class TrainingStep : public ::testing::TestWithParam<Selection> {};
+
+TEST_P(TrainingStep, AllocatesNothing) {
+  const TrainingFixture::Space space;
+  Communicator<MpiSpace> communicator;
+  TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::attention, grass_options(GetParam()),
+                           communicator);
+  const Recording recording;
+  for (int step = 0; step < 3; ++step) training.update(step, 2);
+  EXPECT_GT(launches.size(), 100U);
+  EXPECT_TRUE(allocations.empty()) << allocations.size() << " allocations, the first: " << allocations.front();
+}
+
+TEST_P(TrainingStep, LaunchesCarryOurLabelsAndTheGivenInstance) {
+  const auto instances = Kokkos::Experimental::partition_space(TrainingFixture::Space(), 1, 1);
+  const TrainingFixture::Space space = instances[1];
+  Communicator<MpiSpace> communicator;
+  TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::block, grass_options(GetParam()),
+                           communicator);
+  const Recording recording;
+  for (int step = 0; step < 3; ++step) training.update(step, 1);
+  const std::uint32_t expected = Tools::device_id(space);
+  ASSERT_NE(expected, Tools::device_id(instances[0]));
+  std::set<std::string> foreign;
+  std::set<std::string> elsewhere;
+  for (const Launch& launch : launches) {
+    if (launch.label.rfind("Sward::", 0) != 0) foreign.insert(launch.label);
+    if (launch.device != expected) elsewhere.insert(launch.label);
+  }
+  EXPECT_GT(launches.size(), 100U);
+  EXPECT_TRUE(foreign.empty()) << "label without our prefix: " << *foreign.begin();
+  EXPECT_TRUE(elsewhere.empty()) << "on another instance: " << *elsewhere.begin();
+}
+
+TEST(TrainingStep, OnlyIdleWorkspaceAndOuterMatricesAreAsLargeAsAMatrix) {
+  Communicator<MpiSpace> communicator;
+  const LlamaShape shape = test_shape();
+  // One short sequence, so that no activation reaches the size of a weight.
+  const TrainingFixture training(TrainingFixture::Space(), shape, {1, 3, true}, Recompute::none,
+                                 grass_options(Selection::norm), communicator);
+  const auto smallest = static_cast<std::size_t>(shape.key_value_size() * shape.hidden_size);
+  std::vector<std::string> large;
+  for (const ArenaBlock& block : training.arena().blocks())
+    if (block.kind != BlockKind::weight && block.elements >= smallest) large.push_back(block.label);
+  const std::vector<std::string> allowed{"refresh gradient",
+                                         "model.embed_tokens.weight first moment",
+                                         "model.embed_tokens.weight second moment",
+                                         "lm_head.weight first moment",
+                                         "lm_head.weight second moment",
+                                         "embedding gradients",
+                                         "head gradients"};
+  for (const std::string& label : large)
+    EXPECT_NE(std::find(allowed.begin(), allowed.end(), label), allowed.end()) << label;
+  EXPECT_EQ(large.size(), allowed.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Selections, TrainingStep,
+                         ::testing::Values(Selection::top_r, Selection::norm, Selection::norm_replacement,
+                                           Selection::uniform));
+
+}  // namespace
+}  // namespace Sward::Test
