@@ -53,7 +53,12 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 if [ ! -f gcide.txt ]; then
   say "text: Debian package dict-gcide"
   mkdir -p package
-  (cd package && apt-get download -qq dict-gcide && dpkg -x dict-gcide_*.deb .)
+  (
+    cd package
+    # A machine whose package lists were never fetched knows no package.
+    apt-get download -qq dict-gcide 2> /dev/null || { apt-get update -qq && apt-get download -qq dict-gcide; }
+    dpkg -x dict-gcide_*.deb .
+  )
   "$source_dir/drivers/examples/gcide_text.py" package/usr/share/dictd/gcide.dict.dz > gcide.txt.part
   cp package/usr/share/doc/dict-gcide/copyright gcide-copyright.txt
   mv gcide.txt.part gcide.txt
@@ -71,7 +76,7 @@ settings=(--set "output.directory='$run'")
 [ -z "$steps" ] || settings+=(--set "schedule.steps=$steps")
 say "training on $ranks ranks ($data/$run.log)"
 mpirun --oversubscribe --bind-to none -n "$ranks" sward-train "$config" "${settings[@]}" --resume auto |
-  tee "$run.log" | awk '!/^step/ || /validation/ || ++steps % 20 == 1 { print; fflush() }'
+  tee -a "$run.log" | awk '!/^step/ || /validation/ || ++steps % 20 == 1 { print; fflush() }'
 
 say "evaluation and a sample"
 newest=$(find "$run" -name '*.h5' | sort | tail -n 1)

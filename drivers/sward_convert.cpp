@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <span>
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_CheckpointFile.hpp"
+#include "Sward_CommandLine.hpp"
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
@@ -42,20 +42,33 @@ void checkpoint_to_folder(const fs::path& from, const fs::path& to) {
   for (const Sward::ParameterInfo& parameter : checkpoint.parameters())
     writer.write(parameter.name, checkpoint.read_weight(parameter));
   writer.commit();
-  Sward::write_huggingface_config(to, checkpoint.header().shape);
+  const std::int64_t length = checkpoint.header().sequence_length;
+  Sward::write_huggingface_config(to, checkpoint.header().shape, length > 0 ? length : 2048);
+}
+
+void require_new_checkpoint(const fs::path& to, bool force) {
+  if (fs::is_directory(to)) throw Sward::InputError(to.string() + ": is a folder, wanted a checkpoint's name");
+  if (fs::exists(to) && !force) throw Sward::InputError(to.string() + ": exists already; --force writes over it");
+  const fs::path folder = to.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder))
+    throw Sward::InputError(to.string() + ": there is no folder " + folder.string());
+}
+
+void require_new_folder(const fs::path& to, bool force) {
+  if (fs::exists(to) && !fs::is_directory(to))
+    throw Sward::InputError(to.string() + ": is a file, wanted a folder's name");
+  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(to / name) && !force)
+      throw Sward::InputError((to / name).string() + ": exists already; --force writes over it");
 }
 
 int convert(const fs::path& from, const fs::path& to, bool force) {
   if (!fs::exists(from)) throw Sward::InputError(from.string() + ": no such file or folder");
-  const bool from_folder = fs::is_directory(from);
-  const fs::path written = from_folder ? to : to / "model.safetensors";
-  if (fs::exists(written) && !force)
-    throw Sward::InputError(written.string() + ": exists already; --force writes over it");
-  if (from_folder && fs::is_directory(to))
-    throw Sward::InputError(to.string() + ": is a folder, wanted a checkpoint's name");
-  if (from_folder) {
+  if (fs::is_directory(from)) {
+    require_new_checkpoint(to, force);
     folder_to_checkpoint(from, to);
   } else {
+    require_new_folder(to, force);
     checkpoint_to_folder(from, to);
   }
   fmt::print("wrote {}\n", to.string());
@@ -74,10 +87,10 @@ int main(int argc, char** argv) {
   app.add_flag("--force", force, "write over what is there");
   app.footer(
       "Weights go over bit for bit; optimizer state stays behind.\nExit status: 0 finished, 2 bad input, 1 failed.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
-  }
-  return Sward::run_program("sward-convert", [&] { return convert(from, to, force); });
+  const Sward::CommandLine command_line(app, argc, argv);
+  if (command_line.shows_help()) return Sward::ExitStatus::finished;
+  return Sward::run_program("sward-convert", [&] {
+    command_line.require_valid();
+    return convert(from, to, force);
+  });
 }

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 
+#include "Sward_CommandLine.hpp"
 #include "Sward_Evaluation.hpp"
 #include "Sward_Generation.hpp"
 #include "Sward_InputError.hpp"
@@ -26,13 +26,14 @@ struct Arguments {
 };
 
 void describe(CLI::App& app, Arguments& arguments) {
+  constexpr int largest = 1'000'000'000;
   app.add_option("--checkpoint", arguments.checkpoint, "a checkpoint or a Hugging Face folder")->required();
   app.add_option("--data", arguments.data, "token file; every whole sequence of it counts")->required();
   app.add_option("--sequence-length", arguments.sequence_length, "tokens a sequence")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, largest));
   app.add_option("--sequences", arguments.sequences, "sequences a pass on one rank")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, largest))
       ->capture_default_str();
   app.add_flag("--sample", arguments.sample, "print a text that the model makes up");
   app.add_option("--prompt", arguments.prompt, "what the text begins with");
@@ -71,7 +72,9 @@ void print_sample(const Space& space, const Arguments& arguments, const Sward::L
   Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
   std::vector<std::uint32_t> tokens{tokenizer.begin_token()};
   for (const std::uint32_t token : tokenizer.encode(arguments.prompt)) tokens.push_back(token);
-  Sward::generate(space, model, tokenizer.end_token(), arguments.sampling, tokens);
+  Sward::SamplingOptions sampling = arguments.sampling;
+  sampling.vocab_size = tokenizer.vocab_size();
+  Sward::generate(space, model, tokenizer.end_token(), sampling, tokens);
   fmt::print("sample:\n{}\n", tokenizer.decode(tokens));
 }
 
@@ -107,10 +110,10 @@ int main(int argc, char** argv) {
   CLI::App app("Measures a model's loss on a token file, and lets it write a text.", "sward-evaluate");
   Arguments arguments;
   describe(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
-  }
-  return Sward::run_parallel_program("sward-evaluate", argc, argv, [&] { return run(arguments); });
+  const Sward::CommandLine command_line(app, argc, argv);
+  if (command_line.shows_help()) return Sward::ExitStatus::finished;
+  return Sward::run_parallel_program("sward-evaluate", argc, argv, [&] {
+    command_line.require_valid();
+    return run(arguments);
+  });
 }

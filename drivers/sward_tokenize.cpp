@@ -1,18 +1,17 @@
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "Sward_CommandLine.hpp"
 #include "Sward_DocumentReader.hpp"
 #include "Sward_HashDocument.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_Program.hpp"
 #include "Sward_TokenFileWriter.hpp"
 #include "Sward_Tokenizer.hpp"
 
@@ -152,32 +151,20 @@ void run(const Options& options) {
   fmt::print("\n");
 }
 
-int report(const char* message, int status) {
-  fmt::print(stderr, "sward-tokenize: {}\n", message);
-  return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
   CLI::App app;
   app.name("sward-tokenize");
+  Options options;
   describe(app, options);
-  try {
-    app.parse(argc, argv);
-    if (app.count("--document-separator") > 0 && options.separator.empty()) {
+  const Sward::CommandLine command_line(app, argc, argv);
+  if (command_line.shows_help()) return Sward::ExitStatus::finished;
+  return Sward::run_program("sward-tokenize", [&] {
+    command_line.require_valid();
+    if (app.count("--document-separator") > 0 && options.separator.empty())
       throw InputError("--document-separator: is empty");
-    }
     run(options);
-    return 0;
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    return report(error.what(), 2);
-  } catch (const InputError& error) {
-    return report(error.what(), 2);
-  } catch (const std::exception& error) {
-    return report(error.what(), 1);
-  }
+    return Sward::ExitStatus::finished;
+  });
 }

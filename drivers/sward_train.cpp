@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
+#include "Sward_CommandLine.hpp"
+#include "Sward_InputError.hpp"
 #include "Sward_Program.hpp"
 #include "Sward_Trainer.hpp"
 
@@ -18,7 +18,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("configuration", arguments.configuration, "TOML file; its keys are described in docs/configuration.md")
       ->required();
   app.add_option("--set", arguments.settings, "section.key=value, over what the file says; may be repeated")
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("--resume", arguments.resume,
                  "a checkpoint to go on from, or 'auto': the newest in output.directory, if there is one");
   app.add_flag("--dry-run", arguments.dry_run, "check everything and print the plan, without a step");
@@ -45,10 +45,10 @@ int main(int argc, char** argv) {
   CLI::App app("Pretrains a LLaMA with Grass or AdamW.", "sward-train");
   Arguments arguments;
   describe(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Sward::ExitStatus::finished : Sward::ExitStatus::bad_input;
-  }
-  return Sward::run_parallel_program("sward-train", argc, argv, [&] { return train(arguments); });
+  const Sward::CommandLine command_line(app, argc, argv);
+  if (command_line.shows_help()) return Sward::ExitStatus::finished;
+  return Sward::run_parallel_program("sward-train", argc, argv, [&] {
+    command_line.require_valid();
+    return train(arguments);
+  });
 }

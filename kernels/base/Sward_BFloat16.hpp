@@ -13,7 +13,7 @@ class BFloat16 {
 
   /// The nearest value, ties to the one whose last bit is 0; NaN stays NaN, and what is too large becomes infinity.
   KOKKOS_INLINE_FUNCTION explicit BFloat16(float value) : bits_(rounded(value, tie_breaker(value))) {}
-  KOKKOS_INLINE_FUNCTION explicit BFloat16(double value) : BFloat16(static_cast<float>(value)) {}
+  KOKKOS_INLINE_FUNCTION explicit BFloat16(double value) : BFloat16(rounded_to_odd(value)) {}
 
   /// One of the two neighbours of `value`, the upper (in magnitude) with the probability that makes the mean exact:
   /// for uniform 16 low bits of `random`, the distance from the lower one in units of their gap.
@@ -33,6 +33,16 @@ class BFloat16 {
   }
 
  private:
+  /// The float below `value` in magnitude, its last bit set unless they are equal: on the same side of every tie, so
+  /// that the rounding which follows is as if it were the only one.
+  KOKKOS_INLINE_FUNCTION static float rounded_to_odd(double value) {
+    const float nearest = static_cast<float>(value);
+    if (static_cast<double>(nearest) == value) return nearest;
+    std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(nearest);
+    if (Kokkos::fabs(static_cast<double>(nearest)) > Kokkos::fabs(value)) --bits;
+    return Kokkos::bit_cast<float>(bits | 1U);
+  }
+
   KOKKOS_INLINE_FUNCTION static std::uint32_t tie_breaker(float value) {
     return 0x7fffU + (Kokkos::bit_cast<std::uint32_t>(value) >> 16 & 1U);
   }

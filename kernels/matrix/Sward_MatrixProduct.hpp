@@ -7,11 +7,9 @@
 #include "Sward_Check.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Scale.hpp"
+#include "Sward_SmallMatrixProduct.hpp"
 
 namespace Sward {
-
-/// Whether a matrix enters a product as it is or transposed.
-enum class Transpose { no, yes };
 
 /// The same elements as an unmanaged view of the given execution space: Kokkos Kernels recognises a vendor's product
 /// by the exact view type, and would otherwise fall back to its own, slower one.
@@ -23,8 +21,9 @@ auto as_operand(const View& view) {
 
 /// C = alpha op(A) op(B) + beta C, with op(A) of m x k, op(B) of k x n and C of m x n. Asynchronous on `space`.
 ///
-/// beta = 0 overwrites C whatever it holds, NaN included. Rows may be strided (row and column ranges of a row-major
-/// matrix). Throws ExtentError when the extents do not fit together.
+/// Large products go to the vendor's library through Kokkos Kernels, small ones (small_product_limit) are summed in
+/// double. beta = 0 overwrites C whatever it holds, NaN included. Rows may be strided (row and column ranges of a
+/// row-major matrix). Throws ExtentError when the extents do not fit together.
 template <class ExecutionSpace, class AView, class BView, class CView>
 void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
                     typename CView::non_const_value_type alpha, const AView& a, const BView& b,
@@ -44,6 +43,11 @@ void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpos
     // Kokkos Kernels would scale C on the default instance here, and multiply a NaN by zero.
     if (beta == Scalar(0)) return fill(space, c, Scalar(0));
     return scale(space, c, beta);
+  }
+  if (sizeof(Scalar) < sizeof(double) && c.extent(0) * c.extent(1) * inner <= small_product_limit) {
+    small_matrix_product(space, transpose_a, transpose_b, static_cast<double>(alpha), a, b, static_cast<double>(beta),
+                         c);
+    return;
   }
   const auto a_operand = as_operand<ExecutionSpace, const Scalar>(a);
   const auto b_operand = as_operand<ExecutionSpace, const Scalar>(b);

@@ -53,7 +53,7 @@ void sample_without_replacement(const char* label, const ExecutionSpace& space, 
       label, Kokkos::RangePolicy<ExecutionSpace>(space, 0, selection.extent), KOKKOS_LAMBDA(const int k) {
         const double norm = static_cast<double>(norms(k));
         const double noise = -Kokkos::log(-Kokkos::log(uniform_open(draw, static_cast<std::uint64_t>(k))));
-        const double log_weight = norm > 0 ? power * Kokkos::log(norm) : (power > 0 ? log_of_zero : 0.0);
+        const double log_weight = power == 0 ? 0.0 : (norm > 0 ? power * Kokkos::log(norm) : log_of_zero);
         keys(k) = power == 0 || Kokkos::isfinite(norm) ? log_weight + noise : Kokkos::Experimental::infinity_v<double>;
       });
   select_largest_keys(label, space, workspace, selection);

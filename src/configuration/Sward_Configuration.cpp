@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 
 #include "Sward_ConfigurationTable.hpp"
@@ -51,14 +52,32 @@ LlamaShape starting_shape(ConfigurationTable& table, const std::filesystem::path
   }
 }
 
+/// Throws for the first key of [model] that gives the model of `initial` another shape than it has.
+void require_shape_of_initial(const ConfigurationTable& table, const LlamaShape& found, const LlamaShape& wanted) {
+  const auto compare = [&](const std::string& key, const auto& value, const auto& initial) {
+    if (value == initial) return;
+    std::ostringstream text;
+    text << std::boolalpha << "is " << value << ", but 'model.initial' has " << initial;
+    table.fail("model." + key, text.str());
+  };
+  compare("hidden_size", found.hidden_size, wanted.hidden_size);
+  compare("intermediate_size", found.intermediate_size, wanted.intermediate_size);
+  compare("num_heads", found.num_heads, wanted.num_heads);
+  compare("num_key_value_heads", found.num_key_value_heads, wanted.num_key_value_heads);
+  compare("num_layers", found.num_layers, wanted.num_layers);
+  compare("vocab_size", found.vocab_size, wanted.vocab_size);
+  compare("tie_embeddings", found.tie_embeddings, wanted.tie_embeddings);
+  compare("rms_norm_eps", found.rms_norm_eps, wanted.rms_norm_eps);
+  compare("rope_theta", found.rope_theta, wanted.rope_theta);
+}
+
 void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoint, Configuration& configuration) {
   configuration.initial = table.text("model.initial", "");
   const LlamaShape start = starting_shape(table, configuration.initial, checkpoint);
   LlamaShape shape = start;
   table.text("model.preset", "");
   read_shape_keys(table, shape);
-  if (!configuration.initial.empty() && !(shape == start))
-    table.fail("model.initial", "has another shape than the keys beside it in [model]");
+  if (!configuration.initial.empty()) require_shape_of_initial(table, shape, start);
   for (const auto& [key, value] :
        std::map<std::string, std::int64_t>{{"model.hidden_size", shape.hidden_size},
                                            {"model.intermediate_size", shape.intermediate_size},
@@ -66,7 +85,7 @@ void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoi
                                            {"model.num_layers", shape.num_layers},
                                            {"model.vocab_size", shape.vocab_size}})
     if (value == 0) table.fail(key, "is missing, and neither 'model.preset' nor 'model.initial' gives it");
-  check(shape, table.file() + ": [model]");
+  check(shape, table.place("model") + ": [model]");
   configuration.shape = shape;
 }
 

@@ -56,14 +56,18 @@ ConfigurationTable::ConfigurationTable(const std::filesystem::path& file, const 
 void ConfigurationTable::set(const std::string& setting) {
   toml::table parsed = parse_setting(setting);
   for (auto&& [section, node] : parsed) {
+    if (!node.is_table()) throw InputError("--set " + setting + ": wanted section.key=value");
     toml::table* target = table_[section].as_table();
     if (target == nullptr) target = table_.insert_or_assign(section, toml::table{}).first->second.as_table();
-    for (auto&& [key, value] : *node.as_table()) target->insert_or_assign(key, value);
+    // A node that is copied forgets where it stood.
+    for (auto&& [key, value] : *node.as_table()) target->insert_or_assign(key, std::move(value));
   }
 }
 
 std::string ConfigurationTable::place(const std::string& key) const {
   const toml::node* node = table_.at_path(key).node();
+  // A key that is missing is missing from its section.
+  if (node == nullptr) node = table_.at_path(key.substr(0, key.find('.'))).node();
   if (node == nullptr || !node->source().path) return file_;
   const std::string& path = *node->source().path;
   return path.rfind("--set ", 0) == 0 ? path : path + ":" + std::to_string(node->source().begin.line);
@@ -105,14 +109,14 @@ std::int64_t ConfigurationTable::integer(const std::string& key, std::int64_t le
 std::int64_t ConfigurationTable::integer(const std::string& key, std::int64_t least, std::int64_t otherwise) {
   const toml::node* node = find(key);
   if (node == nullptr) return otherwise;
-  if (!node->is_integer()) fail(key, "must be an integer");
+  if (!node->is_integer()) fail(key, "must be an integer, at least " + std::to_string(least));
   const std::int64_t value = node->as_integer()->get();
   if (value < least) fail(key, "is " + std::to_string(value) + "; allowed: at least " + std::to_string(least));
   return value;
 }
 
 double ConfigurationTable::number_of(const toml::node& node, const std::string& key, double least, double most) const {
-  if (!node.is_number()) fail(key, "must be a number");
+  if (!node.is_number()) fail(key, "must be a number, " + range_text(least, most));
   const double value =
       node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
   if (!std::isfinite(value) || value < least || value > most)
@@ -159,11 +163,15 @@ void ConfigurationTable::check_all_known() const {
       const std::string key = std::string(section.str()) + "." + std::string(name.str());
       if (asked_.count(key) != 0) continue;
       std::string known;
-      for (const std::string& asked : asked_)
+      std::set<std::string> sections;
+      for (const std::string& asked : asked_) {
+        sections.insert(asked.substr(0, asked.find('.')));
         if (asked.rfind(std::string(section.str()) + ".", 0) == 0)
           known += (known.empty() ? "" : ", ") + asked.substr(section.str().size() + 1);
-      fail(key, known.empty() ? "is in an unknown section; see docs/configuration.md"
-                              : "is unknown; allowed in [" + std::string(section.str()) + "]: " + known);
+      }
+      if (!known.empty()) fail(key, "is unknown; allowed in [" + std::string(section.str()) + "]: " + known);
+      for (const std::string& other : sections) known += (known.empty() ? "[" : ", [") + other + "]";
+      fail(key, "is in an unknown section; allowed: " + known);
     }
   }
 }

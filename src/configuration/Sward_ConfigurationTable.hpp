@@ -35,12 +35,12 @@ class ConfigurationTable {
   template <class Value>
   Value choice(const std::string& key, const std::vector<std::pair<std::string, Value>>& choices,
                const std::string& otherwise) {
-    const std::string word = text(key, otherwise);
     std::string allowed;
-    for (const auto& [name, value] : choices) {
+    for (const auto& [name, value] : choices) allowed += (allowed.empty() ? "\"" : ", \"") + name + "\"";
+    if (has(key) && !table_.at_path(key).is_string()) fail(key, "must be a string; allowed: " + allowed);
+    const std::string word = text(key, otherwise);
+    for (const auto& [name, value] : choices)
       if (name == word) return value;
-      allowed += (allowed.empty() ? "\"" : ", \"") + name + "\"";
-    }
     fail(key, "is \"" + word + "\"; allowed: " + allowed);
   }
 
@@ -48,13 +48,13 @@ class ConfigurationTable {
   void check_all_known() const;
   /// Throws InputError "file:line: key 'a.b' message".
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
-  const std::string& file() const { return file_; }
+  /// "file:line" of a key or a section, or the setting that it comes from.
+  std::string place(const std::string& key) const;
   /// The merged table in TOML's notation.
   std::string to_text() const;
 
  private:
   const toml::node* find(const std::string& key);
-  std::string place(const std::string& key) const;
   double number_of(const toml::node& node, const std::string& key, double least, double most) const;
   void set(const std::string& setting);
 

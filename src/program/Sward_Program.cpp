@@ -6,14 +6,36 @@
 
 namespace Sward {
 
+namespace {
+
+/// Line ends inside a message, and the indentation behind them, become semicolons.
+std::string one_line(const std::string& message) {
+  std::string line;
+  bool broken = false;
+  for (const char letter : message) {
+    if (letter == '\n') broken = true;
+    if (letter == '\n' || (broken && letter == ' ')) continue;
+    if (broken && !line.empty()) line += "; ";
+    broken = false;
+    line += letter;
+  }
+  return line;
+}
+
+void print_error(const std::string& name, const std::exception& error) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(error.what()).c_str());
+}
+
+}  // namespace
+
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
     return body();
   } catch (const InputError& error) {
-    std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+    print_error(name, error);
     return ExitStatus::bad_input;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name.c_str(), error.what());
+    print_error(name, error);
     return ExitStatus::failed;
   }
 }

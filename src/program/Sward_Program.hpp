@@ -14,7 +14,7 @@ constexpr int stopped = 75;
 }  // namespace ExitStatus
 
 /// Runs a program's body and turns exceptions into one line on standard error, "name: what", and an exit status:
-/// InputError and a kernel's precondition 2, anything else 1.
+/// InputError 2, anything else 1.
 int run_program(const std::string& name, const std::function<int()>& body);
 
 /// The same between the start and the end of MPI and Kokkos. One line is printed for all ranks; where an exception

@@ -35,7 +35,9 @@ void generate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& model,
     model.set_batch(space, inputs, targets);
     model.forward(space);
     const double uniform = uniform_open(Draw{options.seed, 0, 0}, static_cast<std::uint64_t>(i));
-    tokens.push_back(draw_token(model.logits(space, context - 1), options.temperature, uniform));
+    std::vector<float> logits = model.logits(space, context - 1);
+    if (options.vocab_size > 0) logits.resize(std::min(logits.size(), static_cast<std::size_t>(options.vocab_size)));
+    tokens.push_back(draw_token(logits, options.temperature, uniform));
     if (tokens.back() == end_token) return;
   }
 }

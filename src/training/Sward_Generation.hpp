@@ -9,6 +9,7 @@ namespace Sward {
 
 struct SamplingOptions {
   std::int64_t tokens = 300;
+  std::int64_t vocab_size = 0;  ///< only tokens below it are drawn, 0: all; for a tokenizer smaller than the model
   double temperature = 0.8;
   std::uint64_t seed = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -11,6 +12,16 @@
 #include "Sward_TrainingState.hpp"
 
 namespace Sward {
+
+namespace {
+
+bool is_inside(const std::filesystem::path& file, const std::filesystem::path& directory) {
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+  return std::filesystem::equivalent(folder, directory, ignored);
+}
+
+}  // namespace
 
 Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
@@ -23,8 +34,8 @@ Trainer::Trainer(const Configuration& configuration, const std::string& resume, 
                                           static_cast<std::uint64_t>(configuration.batch.sequences),
                                           configuration.data.order, configuration.seed);
   choose_checkpoint(resume);
-  check_output();
-  build();
+  check_output(resume);
+  place(planned_);
 }
 
 void Trainer::check_batch() const {
@@ -82,35 +93,42 @@ void Trainer::choose_checkpoint(const std::string& resume) {
                                  configuration_.data.sequence_length));
 }
 
-void Trainer::check_output() const {
+void Trainer::check_output(const std::string& resume) const {
   const std::filesystem::path& directory = configuration_.output.directory;
-  if (checkpoint_) return;
-  if (std::filesystem::exists(directory / "metrics.jsonl") || !list_checkpoints(directory).empty())
+  const auto checkpoints = list_checkpoints(directory);
+  const bool has_checkpoints = !checkpoints.empty();
+  if (checkpoint_ && is_inside(checkpoint_->file().path(), directory)) {
+    if (resume != "auto" && has_checkpoints && !std::filesystem::equivalent(checkpoints.front(), resume))
+      throw InputError(
+          fmt::format("{}: is later than the checkpoint to go on from; move it away, or name another "
+                      "'output.directory'",
+                      checkpoints.front().string()));
+    return;
+  }
+  // A run that was killed before its first checkpoint starts afresh.
+  if (resume == "auto" && has_checkpoints)
+    throw InputError(directory.string() + ": already holds a run, and none of its checkpoints can be read");
+  if (resume != "auto" && (has_checkpoints || std::filesystem::exists(directory / "metrics.jsonl")))
     throw InputError(directory.string() +
                      ": already holds a run; go on with --resume auto, or name another 'output.directory'");
   if (std::filesystem::exists(directory) && !std::filesystem::is_directory(directory))
     throw InputError(directory.string() + ": 'output.directory' is not a directory");
 }
 
-void Trainer::build() {
+void Trainer::place(Arena<Space>& arena) {
   const BatchShape batch{static_cast<std::size_t>(configuration_.batch.micro),
                          static_cast<std::size_t>(configuration_.data.sequence_length), true};
-  const auto place = [&](Arena<Space>& arena) {
-    model_.emplace(arena, configuration_.shape, batch, configuration_.recompute);
-    optimizer_.emplace(arena, model_->parameters(), model_->weights(), batch.tokens(), configuration_.optimizer,
-                       communicator_);
-  };
-  Arena<Space> measured = Arena<Space>::measuring();
-  place(measured);
-  arena_.emplace(Arena<Space>::holding(measured.bytes()));
-  place(*arena_);
+  model_.emplace(arena, configuration_.shape, batch, configuration_.recompute);
+  optimizer_.emplace(arena, model_->parameters(), model_->weights(), batch.tokens(), configuration_.optimizer,
+                     communicator_);
 }
 
 std::string Trainer::plan() const {
   const auto line = [&](const char* name, BlockKind kind) {
-    return fmt::format("  {:<18}{:>12}\n", name, bytes_text(arena_->bytes(kind)));
+    return fmt::format("  {:<18}{:>12}\n", name, bytes_text(planned_.bytes(kind)));
   };
-  std::string text = fmt::format("memory on each of {} ranks: {}\n", communicator_.size(), bytes_text(arena_->bytes()));
+  std::string text =
+      fmt::format("memory on each of {} ranks: {}\n", communicator_.size(), bytes_text(planned_.bytes()));
   text += line("weights", BlockKind::weight) + line("optimizer states", BlockKind::optimizer_state) +
           line("gradients", BlockKind::gradient) + line("activations", BlockKind::activation) +
           line("workspace", BlockKind::workspace);
@@ -119,6 +137,8 @@ std::string Trainer::plan() const {
 }
 
 void Trainer::start() {
+  arena_.emplace(Arena<Space>::holding(planned_.bytes()));
+  place(*arena_);
   model_->initialize(space_);
   optimizer_->initialize(space_);
   if (checkpoint_) {
@@ -161,9 +181,9 @@ UpdateMetrics Trainer::update(std::int64_t step) {
   metrics.loss = compute_gradients(step);
   const GradientNorm gradient = optimizer_->finish_gradients();
   if (!gradient.nonfinite_parameter.empty())
-    throw TrainingError(fmt::format("step {}: the gradient of {} is not finite (loss {})", step,
+    throw TrainingError(fmt::format("step {}: the gradient of {} is not finite (loss {})", step + 1,
                                     gradient.nonfinite_parameter, metrics.loss));
-  if (!std::isfinite(metrics.loss)) throw TrainingError(fmt::format("step {}: the loss is {}", step, metrics.loss));
+  if (!std::isfinite(metrics.loss)) throw TrainingError(fmt::format("step {}: the loss is {}", step + 1, metrics.loss));
   metrics.gradient_norm = gradient.norm;
   metrics.learning_rate = scheduled_learning_rate(configuration_.schedule, configuration_.learning_rate, step);
   optimizer_->apply(metrics.learning_rate, gradient.norm);
@@ -205,10 +225,13 @@ void Trainer::save(std::int64_t steps_done) {
         steps_done,          configuration_.seed, configuration_.data.sequence_length, configuration_.batch.sequences,
         configuration_.text, configuration_.shape};
     const std::filesystem::path& directory = configuration_.output.directory;
-    save_training_state(space_, checkpoint_path(directory, steps_done), header, *model_, *optimizer_);
+    const std::filesystem::path path = checkpoint_path(directory, steps_done);
+    save_training_state(space_, path, header, *model_, *optimizer_);
+    // Later ones are there when they could not be read and the run went on from an earlier one; they push none out.
     const auto all = list_checkpoints(directory);
-    for (std::size_t i = static_cast<std::size_t>(configuration_.output.keep); i < all.size(); ++i)
-      std::filesystem::remove(all[i]);
+    const auto newest = std::find(all.begin(), all.end(), path);
+    for (auto i = newest; i != all.end(); ++i)
+      if (i - newest >= configuration_.output.keep) std::filesystem::remove(*i);
   }
   communicator_.barrier();
 }

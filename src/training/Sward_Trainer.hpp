@@ -40,8 +40,8 @@ class Trainer {
   void check_batch() const;
   void check_data() const;
   void choose_checkpoint(const std::string& resume);
-  void check_output() const;
-  void build();
+  void check_output(const std::string& resume) const;
+  void place(Arena<Space>& arena);
   void start();
 
   double compute_gradients(std::int64_t step);
@@ -59,6 +59,7 @@ class Trainer {
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
+  Arena<Space> planned_ = Arena<Space>::measuring();
   std::optional<Arena<Space>> arena_;
   std::optional<Llama<Space, float>> model_;
   std::optional<Optimizer<Space, float>> optimizer_;

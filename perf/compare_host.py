@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Times a training step of sward-train beside PyTorch on the processor, in full (AdamW) and with Grass, in one run.
+
+  cmake --preset host-release -DSWARD_ENABLE_BENCHMARKS=ON ... && cmake --build build/host-release
+  python3 -m venv build/peer && build/peer/bin/pip install torch
+  build/peer/bin/python perf/compare_host.py --bin build/host-release/bin
+
+The model: hidden 384, 8 layers, T = 256, r = 96, 25 million parameters, float. PyTorch runs eagerly and, where it can,
+through torch.compile; the faster of the two counts. Each line shows the median step, and the share of the machine's own
+rate of matrix products that the *executed* operations of the step reach (Grass executes fewer).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MODEL = dict(hidden=384, ffn=1024, heads=6, layers=8, vocabulary=14000, length=256, rank=96)
+METHODS = ("adamw", "grass")
+REFRESH_INTERVAL = 1000  # beyond the steps timed: a regular step is compared
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=Path, default=Path("build/host-release/bin"), help="folder with sward-train")
+    parser.add_argument("--sequences", type=int, default=8, help="sequences of a step (default 8)")
+    parser.add_argument("--steps", type=int, default=20, help="steps timed after the warm-up (default 20)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of either (default: all cores)")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
+    return parser.parse_args()
+
+
+def executed_operations(method, tokens):
+    """Of the products and of attention (the causal half) in one regular step."""
+    d, f, r, layers = MODEL["hidden"], MODEL["ffn"], MODEL["rank"], MODEL["layers"]
+    weights = 4 * d * d + 3 * d * f
+    compressed = r * (4 * d + 3 * f)
+    gradient = weights if method == "adamw" else compressed
+    attention = 7 * MODEL["length"] * d  # 2 products forward, 5 backward, half of 2 T d each
+    return tokens * (layers * (4 * weights + 2 * gradient + attention) + 6 * MODEL["vocabulary"] * d)
+
+
+def product_rate(arguments):
+    """Operations a second of a float product of 1500 x 1500 x 1500 through Sward's own matrix_product."""
+    command = [arguments.bin / "perf_kernels", "--benchmark_filter=matrix_product_of/m:1500", "--benchmark_format=json"]
+    run = subprocess.run(command, env=environment(arguments), check=True, capture_output=True, text=True)
+    return json.loads(run.stdout)["benchmarks"][0]["operations/s"]
+
+
+def environment(arguments):
+    return {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "OMP_PROC_BIND": "false",
+            "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+def write_tokens(folder, arguments):
+    """Random bytes as text: the tokens' values do not matter for the time."""
+    text = folder / "text.txt"
+    text.write_bytes(bytes(32 + (i * i * 7 + i) % 90 for i in range(200_000)))
+    subprocess.run([arguments.bin / "sward-tokenize", text, "--tokenizer", "bytes", "--output", folder / "train.h5"],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def configuration(folder, method, arguments, warmup):
+    m = MODEL
+    return f"""
+[model]
+hidden_size = {m["hidden"]}
+intermediate_size = {m["ffn"]}
+num_heads = {m["heads"]}
+num_layers = {m["layers"]}
+vocab_size = {m["vocabulary"]}
+[data]
+train = '{folder}/train.h5'
+sequence_length = {m["length"]}
+[batch]
+sequences = {arguments.sequences}
+micro = {arguments.sequences}
+[optimizer]
+method = "{method}"
+learning_rate = 1e-4
+[grass]
+rank = {m["rank"]}
+refresh_interval = {REFRESH_INTERVAL}
+[schedule]
+steps = {warmup + arguments.steps}
+[output]
+directory = '{folder}/{method}'
+"""
+
+
+def time_sward(folder, method, arguments, warmup=3):
+    file = folder / f"{method}.toml"
+    file.write_text(configuration(folder, method, arguments, warmup))
+    subprocess.run([arguments.bin / "sward-train", file], env=environment(arguments), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lines = [json.loads(line) for line in (folder / method / "metrics.jsonl").read_text().splitlines()]
+    return statistics.median(line["step_seconds"] for line in lines[warmup:])
+
+
+def peer_classes():
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class CompressedProduct(torch.autograd.Function):
+        """y = x Wᵀ, whose backward gives the gradient of the selected rows (columns) alone."""
+
+        @staticmethod
+        def forward(context, x, weight, selected, by_rows, compressed):
+            context.save_for_backward(x, weight, selected)
+            context.by_rows = by_rows
+            return functional.linear(x, weight)
+
+        @staticmethod
+        def backward(context, dy):
+            x, weight, selected = context.saved_tensors
+            dy_rows, x_rows = dy.flatten(0, 1), x.flatten(0, 1)
+            if context.by_rows:
+                gradient = dy_rows.index_select(1, selected).t() @ x_rows
+            else:
+                gradient = dy_rows.t() @ x_rows.index_select(1, selected)
+            return dy @ weight, None, None, None, gradient
+
+    class Linear(nn.Module):
+        def __init__(self, inputs, outputs, rank):
+            super().__init__()
+            self.weight = nn.Parameter(0.02 * torch.randn(outputs, inputs), requires_grad=rank == 0)
+            self.rank = rank
+            if rank:
+                self.by_rows = outputs <= inputs
+                self.register_buffer("selected", torch.randperm(min(inputs, outputs))[:rank].sort().values)
+                shape = (rank, inputs) if self.by_rows else (outputs, rank)
+                self.compressed = nn.Parameter(torch.zeros(shape))
+
+        def forward(self, x):
+            if self.rank:
+                return CompressedProduct.apply(x, self.weight, self.selected, self.by_rows, self.compressed)
+            return functional.linear(x, self.weight)
+
+    class Norm(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(width))
+
+        def forward(self, x):
+            return functional.rms_norm(x, self.weight.shape, self.weight, 1e-6)
+
+    def rotate(x, cosine, sine):
+        a, b = x.chunk(2, -1)
+        return torch.cat((a * cosine - b * sine, b * cosine + a * sine), -1)
+
+    class Block(nn.Module):
+        def __init__(self, rank):
+            super().__init__()
+            d, f = MODEL["hidden"], MODEL["ffn"]
+            self.attention_norm, self.mlp_norm = Norm(d), Norm(d)
+            self.query, self.key, self.value, self.output = (Linear(d, d, rank) for _ in range(4))
+            self.gate, self.up, self.down = Linear(d, f, rank), Linear(d, f, rank), Linear(f, d, rank)
+
+        def forward(self, x, cosine, sine):
+            shape = (*x.shape[:2], MODEL["heads"], -1)
+            y = self.attention_norm(x)
+            q, k, v = (part(y).view(shape).transpose(1, 2) for part in (self.query, self.key, self.value))
+            a = functional.scaled_dot_product_attention(rotate(q, cosine, sine), rotate(k, cosine, sine), v,
+                                                        is_causal=True)
+            x = x + self.output(a.transpose(1, 2).flatten(2))
+            y = self.mlp_norm(x)
+            return x + self.down(functional.silu(self.gate(y)) * self.up(y))
+
+    class Peer(nn.Module):
+        def __init__(self, rank):
+            super().__init__()
+            d, v, half = MODEL["hidden"], MODEL["vocabulary"], MODEL["hidden"] // MODEL["heads"] // 2
+            self.embedding = nn.Embedding(v, d)
+            self.blocks = nn.ModuleList(Block(rank) for _ in range(MODEL["layers"]))
+            self.norm, self.head = Norm(d), Linear(d, v, 0)
+            angles = torch.outer(torch.arange(MODEL["length"]), 10000.0 ** (-torch.arange(half) / half))
+            self.register_buffer("cosine", angles.cos())
+            self.register_buffer("sine", angles.sin())
+
+        def forward(self, tokens, targets):
+            x = self.embedding(tokens)
+            for block in self.blocks:
+                x = block(x, self.cosine, self.sine)
+            return functional.cross_entropy(self.head(self.norm(x)).flatten(0, 1), targets.flatten())
+
+    return Peer, Linear
+
+
+def time_peer(method, compiled, arguments, warmup=3):
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(arguments.threads)
+    peer, linear = peer_classes()
+    model = peer(MODEL["rank"] if method == "grass" else 0)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0, fused=True)
+    projected = [part for part in model.modules() if isinstance(part, linear) and part.rank]
+    network = torch.compile(model) if compiled else model
+    tokens = torch.randint(0, MODEL["vocabulary"], (arguments.sequences, MODEL["length"] + 1))
+    seconds = []
+    for _ in range(warmup + arguments.steps):
+        begin = time.perf_counter()
+        network(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for part in projected:
+                part.weight.index_add_(0 if part.by_rows else 1, part.selected, part.compressed)
+                part.compressed.zero_()
+        optimizer.zero_grad()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds[warmup:])
+
+
+def best_peer(method, arguments):
+    times = {"eager": time_peer(method, False, arguments)}
+    if not arguments.no_compile:
+        try:
+            times["compiled"] = time_peer(method, True, arguments)
+        except Exception as error:  # torch.compile needs a compiler and gives many kinds of errors without one
+            print(f"torch.compile left out: {str(error).splitlines()[0]}", file=sys.stderr)
+    way = min(times, key=times.get)
+    return times[way], way, times
+
+
+def main():
+    arguments = parse_arguments()
+    tokens = arguments.sequences * MODEL["length"]
+    rate = product_rate(arguments)
+    print(f"{arguments.threads} threads, product of 1500^3: {rate / 1e9:.0f} GFLOP/s; {tokens} tokens a step")
+    print(f"{'method':8}{'who':20}{'ms a step':>10}{'tokens/s':>10}{'share of product rate':>24}{'ratio':>8}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_tokens(folder, arguments)
+        for method in METHODS:
+            operations = executed_operations(method, tokens)
+            own = time_sward(folder, method, arguments)
+            peer, way, times = best_peer(method, arguments)
+            for who, seconds in [(f"PyTorch {key}", value) for key, value in times.items()] + [("Sward", own)]:
+                ratio = f"{peer / own:8.2f}" if who == "Sward" else ""
+                print(f"{method:8}{who:20}{1e3 * seconds:10.1f}{tokens / seconds:10.0f}"
+                      f"{operations / seconds / rate:24.2f}{ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "Sward_AdamUpdate.hpp"
+#include "Sward_AdamWUpdate.hpp"
+#include "Sward_ApplyRowUpdate.hpp"
+#include "Sward_Attention.hpp"
+#include "Sward_Copy.hpp"
+#include "Sward_CrossEntropy.hpp"
+#include "Sward_Embedding.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_LaunchRecording.hpp"
+#include "Sward_MatrixProduct.hpp"
+#include "Sward_NormalValues.hpp"
+#include "Sward_ProjectProduct.hpp"
+#include "Sward_ProjectRows.hpp"
+#include "Sward_RandomViews.hpp"
+#include "Sward_RmsNorm.hpp"
+#include "Sward_RotaryEmbedding.hpp"
+#include "Sward_RowNorms.hpp"
+#include "Sward_SampleRows.hpp"
+#include "Sward_Scale.hpp"
+#include "Sward_SelectTopRows.hpp"
+#include "Sward_SelectionMemory.hpp"
+#include "Sward_SquaredNorm.hpp"
+#include "Sward_Swiglu.hpp"
+#include "Sward_TestSpaces.hpp"
+
+// The contract of every kernel, seen through Kokkos Tools: labels with our prefix, launches on the instance that was
+// given, no allocation and no fence.
+
+namespace Sward::Test {
+namespace {
+
+constexpr std::size_t tokens = 8;
+constexpr std::size_t hidden = 12;
+constexpr std::size_t rank = 4;
+constexpr AdamStep adam_step{0.9, 0.999, 1e-8, 1, 1.0};
+
+template <class Space>
+struct Operands {
+  Matrix<float, Space> a = random_matrix<float, Space>(tokens, hidden, 1);
+  Matrix<float, Space> b = random_matrix<float, Space>(tokens, hidden, 2);
+  Matrix<float, Space> c = random_matrix<float, Space>(tokens, hidden, 3);
+  Matrix<float, Space> d = random_matrix<float, Space>(tokens, hidden, 4);
+  Matrix<float, Space> e = random_matrix<float, Space>(tokens, hidden, 5);
+  Matrix<float, Space> f = random_matrix<float, Space>(tokens, hidden, 6);
+  Matrix<float, Space> square = random_matrix<float, Space>(hidden, hidden, 7);
+  Matrix<float, Space> by_head = random_matrix<float, Space>(tokens, 2, 8);
+  Matrix<float, Space> delta = random_matrix<float, Space>(tokens, 2, 9);
+  Matrix<float, Space> compressed = random_matrix<float, Space>(rank, hidden, 10);
+  Matrix<float, Space> first = random_matrix<float, Space>(rank, hidden, 11, 0.1, 1);
+  Matrix<float, Space> second = random_matrix<float, Space>(rank, hidden, 12, 0.1, 1);
+  Matrix<float, Space> gathered = random_matrix<float, Space>(tokens, rank, 13);
+  Matrix<float, Space> cosine = random_matrix<float, Space>(4, 3, 14);
+  Matrix<float, Space> sine = random_matrix<float, Space>(4, 3, 15);
+  Vector<float, Space> weight = random_vector<float, Space>(hidden, 16);
+  Vector<float, Space> weight_gradient = random_vector<float, Space>(hidden, 17);
+  Vector<float, Space> by_token = random_vector<float, Space>(tokens, 18, 0.5, 1);
+  Vector<double, Space> norms = random_vector<double, Space>(hidden, 19, 0.5, 1);
+  Vector<int, Space> targets = make_vector<int, Space>(tokens, [](std::size_t i) { return static_cast<int>(i); });
+  Kokkos::View<double, Space> square_sum{"square sum"};
+  SelectionMemory<Space> memory{hidden, rank};
+};
+
+template <class Space>
+void call_selection_kernels(const Space& space, const Operands<Space>& x) {
+  const auto selection = x.memory.selection();
+  const auto workspace = x.memory.workspace();
+  row_norms(space, x.square, Side::rows, x.norms);
+  row_norms(space, x.square, Side::columns, x.norms);
+  select_top_rows(space, x.norms, workspace, selection);
+  for (const Selection scheme : {Selection::norm, Selection::uniform, Selection::norm_squared_replacement})
+    sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection);
+  project_rows(space, selection, x.square, x.compressed);
+  project_product(space, selection, x.a, x.b, x.gathered, 0.0F, x.compressed);
+  adam_update(space, adam_step, x.compressed, x.first, x.second, x.compressed);
+  apply_row_update(space, selection, x.compressed, 1e-3, 1e-4, x.square);
+  adamw_update(space, adam_step, 1e-3, 1e-4, x.a, x.b, x.c, x.d);
+}
+
+template <class Space>
+void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
+  const AttentionShape shape{2, 4, 2, 2, 6};
+  embedding(space, x.square, x.targets, x.a);
+  rms_norm(space, x.a, x.weight, 1e-6, x.by_token, x.b);
+  rotary_table(space, 10000.0, x.cosine, x.sine);
+  rotary_embedding(space, x.cosine, x.sine, 2, x.b);
+  attention(space, shape, x.a, x.b, x.c, x.d, x.by_head);
+  attention_backward(space, shape, x.a, x.b, x.c, x.d, x.by_head, x.e, x.delta, x.f, x.d, x.c);
+  rotary_embedding_backward(space, x.cosine, x.sine, 2, x.b);
+  swiglu(space, x.a, x.b, x.c);
+  swiglu_backward(space, x.a, x.b, x.c, x.d, x.e);
+  rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.weight_gradient);
+  cross_entropy(space, x.a, x.targets, x.by_token);
+  cross_entropy_backward(space, x.targets, 1.0F, x.a, x.by_token);
+  embedding_backward(space, x.targets, x.a, x.square);
+}
+
+template <class Space>
+void call_basic_kernels(const Space& space, const Operands<Space>& x) {
+  copy(space, x.a, x.b);
+  fill(space, x.c, 1.0F);
+  fill(space, x.by_token, 1.0F);
+  scale(space, x.c, 2.0F);
+  squared_norm(space, x.a, x.square_sum);
+  normal_values(space, Draw{1, 2, 3}, 1.0, x.d);
+  matrix_product(space, Transpose::no, Transpose::no, 1.0F, x.a, x.square, 0.0F, x.b);
+  matrix_product(space, Transpose::no, Transpose::yes, 1.0F, x.a, x.square, 0.0F, x.b);
+  matrix_product(space, Transpose::yes, Transpose::no, 1.0F, x.a, x.b, 0.0F, x.square);
+}
+
+template <class Space>
+void call_all(const Space& space, const Operands<Space>& x) {
+  call_basic_kernels(space, x);
+  call_selection_kernels(space, x);
+  call_transformer_kernels(space, x);
+}
+
+template <class Space>
+class Launches : public ::testing::Test {};
+TYPED_TEST_SUITE(Launches, TestSpaces);
+
+TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
+  const auto instances = Kokkos::Experimental::partition_space(TypeParam(), 1, 1);
+  const Operands<TypeParam> operands;
+  // Kokkos makes scratch of its own for the largest teams and reductions that it meets, and keeps it.
+  call_all(instances[1], operands);
+  Kokkos::fence("Sward::Test");
+  {
+    const LaunchRecording recording;
+    call_all(instances[1], operands);
+    const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instances[1]);
+    EXPECT_GE(recording.launches().size(), 40U);
+    for (const Launch& launch : recording.launches()) {
+      EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
+      EXPECT_EQ(launch.device, given) << launch.label;
+    }
+    for (const std::string& label : recording.allocations()) ADD_FAILURE() << "allocated: " << label;
+    for (const Launch& fence : recording.fences()) ADD_FAILURE() << "waited: " << fence.label;
+  }
+  Kokkos::fence("Sward::Test");
+}
+
+}  // namespace
+}  // namespace Sward::Test

@@ -1,0 +1,88 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "Sward_RandomViews.hpp"
+#include "Sward_SelectTopRows.hpp"
+#include "Sward_SelectionMemory.hpp"
+#include "Sward_TestSpaces.hpp"
+
+namespace {
+
+using namespace Sward;
+using namespace Sward::Test;
+
+template <class Space>
+class SelectTopRows : public ::testing::Test {};
+TYPED_TEST_SUITE(SelectTopRows, TestSpaces);
+
+template <class Space, class Scalar>
+std::vector<int> top_rows(const std::vector<Scalar>& norms, std::size_t rank) {
+  const SelectionMemory<Space> memory(norms.size(), rank);
+  select_top_rows(Space(), from_list<Scalar, Space>(norms), memory.workspace(), memory.selection());
+  EXPECT_EQ(to_list(memory.scale), std::vector<float>(rank, 1.0F));
+  return to_list(memory.rows);
+}
+
+/// The first `rank` of a stable sort by falling norm, in ascending order.
+template <class Scalar>
+std::vector<int> sorted_rows(const std::vector<Scalar>& norms, std::size_t rank) {
+  std::vector<int> rows(norms.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {
+    return norms[static_cast<std::size_t>(a)] > norms[static_cast<std::size_t>(b)];
+  });
+  rows.resize(rank);
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+TYPED_TEST(SelectTopRows, AgreesWithAStableSort) {
+  for (const std::size_t extent : {1, 2, 33, 257, 1000}) {
+    const auto distinct = to_list(random_vector<double, Kokkos::Serial>(extent, extent, 0, 1));
+    auto tied = to_list(random_vector<float, Kokkos::Serial>(extent, extent, 0, 9));
+    for (float& norm : tied) norm = std::floor(norm);
+    for (const std::size_t rank : {std::size_t(1), extent / 3 + 1, extent}) {
+      EXPECT_EQ((top_rows<TypeParam>(distinct, rank)), sorted_rows(distinct, rank)) << extent << ", " << rank;
+      EXPECT_EQ((top_rows<TypeParam>(tied, rank)), sorted_rows(tied, rank)) << extent << ", " << rank;
+    }
+  }
+}
+
+TYPED_TEST(SelectTopRows, GivesTiesToTheLowerIndex) {
+  EXPECT_EQ((top_rows<TypeParam>(std::vector<double>(100, 2.5), 3)), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ((top_rows<TypeParam>(std::vector<double>(100, 0.0), 2)), (std::vector<int>{0, 1}));
+  EXPECT_EQ((top_rows<TypeParam>(std::vector<float>{1, 2, 0, 2, 5, 2}, 3)), (std::vector<int>{1, 3, 4}));
+}
+
+TYPED_TEST(SelectTopRows, TakesRowsThatAreNotFiniteFirst) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double not_a_number = std::numeric_limits<double>::quiet_NaN();
+  const double largest = std::numeric_limits<double>::max();
+  const std::vector<double> norms = {largest, 1, not_a_number, largest, infinity, 0, not_a_number};
+  EXPECT_EQ((top_rows<TypeParam>(norms, 1)), (std::vector<int>{2}));
+  EXPECT_EQ((top_rows<TypeParam>(norms, 2)), (std::vector<int>{2, 4}));
+  EXPECT_EQ((top_rows<TypeParam>(norms, 3)), (std::vector<int>{2, 4, 6}));
+  EXPECT_EQ((top_rows<TypeParam>(norms, 4)), (std::vector<int>{0, 2, 4, 6}));
+}
+
+TYPED_TEST(SelectTopRows, RefusesWhatDoesNotFit) {
+  const std::vector<double> norms(8, 1.0);
+  EXPECT_THROW(top_rows<TypeParam>(norms, 0), std::invalid_argument);
+  EXPECT_THROW(top_rows<TypeParam>(norms, 9), std::invalid_argument);
+  const SelectionMemory<TypeParam> memory(8, 2), more_rows(9, 2), more_slots(8, 3);
+  const auto view = from_list<double, TypeParam>(norms);
+  const auto selection = memory.selection();
+  auto scale_differs = selection;
+  scale_differs.scale = more_slots.scale;
+  EXPECT_THROW(select_top_rows(TypeParam(), more_rows.keys, memory.workspace(), selection), ExtentError);
+  EXPECT_THROW(select_top_rows(TypeParam(), view, more_rows.workspace(), selection), ExtentError);
+  EXPECT_THROW(select_top_rows(TypeParam(), view, more_slots.workspace(), selection), ExtentError);
+  EXPECT_THROW(select_top_rows(TypeParam(), view, memory.workspace(), scale_differs), ExtentError);
+}
+
+}  // namespace

@@ -1,0 +1,273 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "Sward_CheckpointFile.hpp"
+#include "Sward_Configuration.hpp"
+#include "Sward_ConfigurationText.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_TestFiles.hpp"
+
+namespace Sward::Test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+Configuration read_text(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  return read_configuration(folder / "run.toml", settings);
+}
+
+/// The error that a text gives, without the folder in front of the file's name; it is one line.
+std::string error_of(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  std::string message = message_of<InputError>([&] { read_configuration(folder / "run.toml", settings); });
+  EXPECT_THAT(message, Not(HasSubstr("\n")));
+  const std::string prefix = folder.path().string() + "/";
+  if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
+  return message;
+}
+
+TEST(Configuration, reads_every_key) {
+  const Configuration c = read_text(R"(
+[model]
+hidden_size = 48
+intermediate_size = 100
+num_heads = 4
+num_key_value_heads = 2
+num_layers = 3
+vocab_size = 97
+tie_embeddings = true
+rms_norm_eps = 1e-5
+rope_theta = 500000.0
+rope_scaling = "none"
+[data]
+train = "some/train.h5"
+validation = "validation.h5"
+sequence_length = 24
+order = "sequential"
+[batch]
+sequences = 12
+micro = 3
+[optimizer]
+method = "grass"
+learning_rate = 0.003
+betas = [0.8, 0.95]
+epsilon = 1e-7
+weight_decay = 0.1
+clip = 1.5
+nonfinite = "stop"
+state = "float"
+[grass]
+rank = 5
+selection = "norm-squared-replacement"
+refresh_interval = 7
+scale = 0.5
+refresh_warmup = 3
+side = "columns"
+matrices = ["head", "attention"]
+[schedule]
+steps = 1000
+warmup_steps = 10
+shape = "constant"
+final_fraction = 0.2
+[precision]
+compute = "float"
+weights = "float"
+rounding = "nearest"
+[output]
+directory = "out"
+checkpoint_interval = 50
+evaluation_interval = 20
+keep = 4
+[run]
+seed = 42
+recompute = "block"
+communication = "mpi"
+timeout_seconds = 30
+shard = "none"
+message = "float"
+embedding_message = "dense"
+deterministic = true
+)");
+  EXPECT_EQ(c.shape, (LlamaShape{48, 100, 4, 2, 3, 97, true, 1e-5, 500000.0}));
+  EXPECT_TRUE(c.initial.empty());
+  EXPECT_EQ(c.data.train, "some/train.h5");
+  EXPECT_EQ(c.data.validation, "validation.h5");
+  EXPECT_EQ(c.data.sequence_length, 24);
+  EXPECT_EQ(c.data.order, SequenceOrder::sequential);
+  EXPECT_EQ(c.batch.sequences, 12);
+  EXPECT_EQ(c.batch.micro, 3);
+  EXPECT_EQ(c.learning_rate, 0.003);
+  const OptimizerOptions& o = c.optimizer;
+  EXPECT_TRUE(o.grass);
+  EXPECT_EQ(o.adam.beta1, 0.8);
+  EXPECT_EQ(o.adam.beta2, 0.95);
+  EXPECT_EQ(o.adam.epsilon, 1e-7);
+  EXPECT_EQ(o.adam.weight_decay, 0.1);
+  EXPECT_EQ(o.clip, 1.5);
+  EXPECT_THAT(o.projected, ElementsAre(ParameterKind::head, ParameterKind::attention));
+  EXPECT_EQ(o.grass_constants.rank, 5);
+  EXPECT_EQ(o.grass_constants.selection, Selection::norm_squared_replacement);
+  EXPECT_EQ(o.grass_constants.refresh_interval, 7);
+  EXPECT_EQ(o.grass_constants.scale, 0.5);
+  EXPECT_EQ(o.grass_constants.refresh_warmup, 3);
+  EXPECT_EQ(o.grass_constants.side, GrassConstants::SideRule::columns);
+  EXPECT_EQ(o.grass_constants.seed, 42U);
+  EXPECT_EQ(c.schedule.steps, 1000);
+  EXPECT_EQ(c.schedule.warmup_steps, 10);
+  EXPECT_EQ(c.schedule.shape, ScheduleOptions::Shape::constant);
+  EXPECT_EQ(c.schedule.final_fraction, 0.2);
+  EXPECT_EQ(c.output.directory, "out");
+  EXPECT_EQ(c.output.checkpoint_interval, 50);
+  EXPECT_EQ(c.output.evaluation_interval, 20);
+  EXPECT_EQ(c.output.keep, 4);
+  EXPECT_EQ(c.seed, 42U);
+  EXPECT_EQ(c.recompute, Recompute::block);
+}
+
+TEST(Configuration, has_the_documented_defaults) {
+  const Configuration c = read_text(ConfigurationText().text());
+  EXPECT_EQ(c.shape, (LlamaShape{48, 100, 4, 4, 2, 97, false, 1e-6, 10000.0}));
+  EXPECT_TRUE(c.data.validation.empty());
+  EXPECT_EQ(c.data.order, SequenceOrder::shuffled);
+  const OptimizerOptions& o = c.optimizer;
+  EXPECT_TRUE(o.grass);
+  EXPECT_EQ(o.adam.beta1, 0.9);
+  EXPECT_EQ(o.adam.beta2, 0.999);
+  EXPECT_EQ(o.adam.epsilon, 1e-8);
+  EXPECT_EQ(o.adam.weight_decay, 0.0);
+  EXPECT_EQ(o.clip, 0.0);
+  EXPECT_THAT(o.projected, ElementsAre(ParameterKind::attention, ParameterKind::mlp));
+  EXPECT_EQ(o.grass_constants.selection, Selection::norm);
+  EXPECT_EQ(o.grass_constants.refresh_interval, 200);
+  EXPECT_EQ(o.grass_constants.scale, 0.25);
+  EXPECT_EQ(o.grass_constants.refresh_warmup, 20);
+  EXPECT_EQ(o.grass_constants.side, GrassConstants::SideRule::smaller);
+  EXPECT_EQ(c.schedule.warmup_steps, 0);
+  EXPECT_EQ(c.schedule.shape, ScheduleOptions::Shape::cosine);
+  EXPECT_EQ(c.schedule.final_fraction, 0.1);
+  EXPECT_EQ(c.output.checkpoint_interval, 0);
+  EXPECT_EQ(c.output.evaluation_interval, 0);
+  EXPECT_EQ(c.output.keep, 2);
+  EXPECT_EQ(c.seed, 0U);
+  EXPECT_EQ(c.recompute, Recompute::none);
+}
+
+TEST(Configuration, takes_integers_for_floats_and_no_rank_for_adamw) {
+  ConfigurationText text;
+  text.set("optimizer.learning_rate", "1").set("optimizer.betas", "[0, 0.5]").set("optimizer.method", "'adamw'");
+  const Configuration c = read_text(text.set("grass.rank", {}).text());
+  EXPECT_EQ(c.learning_rate, 1.0);
+  EXPECT_EQ(c.optimizer.adam.beta1, 0.0);
+  EXPECT_EQ(c.optimizer.adam.beta2, 0.5);
+  EXPECT_FALSE(c.optimizer.grass);
+}
+
+TEST(Configuration, knows_every_selection) {
+  const std::vector<std::pair<std::string, Selection>> selections{
+      {"top-r", Selection::top_r},
+      {"norm", Selection::norm},
+      {"norm-squared", Selection::norm_squared},
+      {"uniform", Selection::uniform},
+      {"norm-replacement", Selection::norm_replacement},
+      {"norm-squared-replacement", Selection::norm_squared_replacement},
+      {"uniform-replacement", Selection::uniform_replacement}};
+  for (const auto& [name, selection] : selections)
+    EXPECT_EQ(read_text(ConfigurationText().set("grass.selection", "'" + name + "'").text())
+                  .optimizer.grass_constants.selection,
+              selection);
+}
+
+TEST(Configuration, its_text_reads_as_the_same_configuration) {
+  const Configuration first = read_text(ConfigurationText().text(), {"run.seed=5", "grass.selection=uniform"});
+  const Configuration second = read_text(first.text);
+  EXPECT_EQ(second.text, first.text);
+  EXPECT_EQ(second.seed, 5U);
+  EXPECT_EQ(second.optimizer.grass_constants.selection, Selection::uniform);
+}
+
+TEST(Configuration, takes_shape_and_names_disagreement_from_initial) {
+  const std::string golden = golden_folder("tiny-adamw").string();
+  ConfigurationText text;
+  text["model"] = {{"initial", "'" + golden + "'"}};
+  EXPECT_EQ(read_text(text.text()).shape, (LlamaShape{48, 100, 4, 4, 2, 97, false, 1e-6, 10000.0}));
+  EXPECT_EQ(read_text(text.text()).initial, golden);
+  text.set("model.hidden_size", "48");
+  EXPECT_EQ(read_text(text.text()).shape.hidden_size, 48);
+  text.set("model.num_layers", "3");
+  EXPECT_EQ(error_of(text.text()), "run.toml:" + text.line_of("model.num_layers") +
+                                       ": key 'model.num_layers' is 3, but 'model.initial' has 2");
+  text.set("model.num_layers", {}).set("model.preset", "'llama-60m'");
+  EXPECT_THAT(error_of(text.text()), HasSubstr(text.line_of("model.preset") + ": key 'model.preset' cannot stand"));
+  text.set("model.preset", {}).set("model.initial", "'no/such/folder'");
+  EXPECT_THAT(error_of(text.text()), HasSubstr("no/such/folder"));
+}
+
+TEST(Configuration, takes_the_shape_of_a_checkpoint_where_the_file_has_none) {
+  const TemporaryFolder folder;
+  CheckpointHeader header;
+  header.shape = {16, 24, 2, 1, 3, 11, true, 1e-5, 5000.0};
+  Hdf5File checkpoint = create_checkpoint(folder / "a.h5", header);
+  checkpoint.create_group("/weights");
+  checkpoint.close();
+  ConfigurationText text;
+  text["model"].clear();
+  write_file(folder / "run.toml", text.text());
+  EXPECT_EQ(read_configuration(folder / "run.toml", {}, folder / "a.h5").shape, header.shape);
+  EXPECT_THROW(read_configuration(folder / "run.toml"), InputError);
+}
+
+/// Hidden, intermediate, heads, layers of the published sizes.
+const std::map<std::string, std::vector<std::int64_t>> published{
+    {"60m", {512, 1376, 8, 8}},    {"130m", {768, 2048, 12, 12}}, {"350m", {1024, 2736, 16, 24}},
+    {"1b", {2048, 5461, 32, 24}},  {"7b", {4096, 11008, 32, 32}}, {"13b", {5120, 13824, 40, 40}},
+    {"65b", {8192, 22016, 64, 80}}};
+
+LlamaShape published_shape(const std::string& name) {
+  const std::vector<std::int64_t>& s = published.at(name);
+  return {s[0], s[1], s[2], s[2], s[3], 32000, false, 1e-6, 10000.0};
+}
+
+TEST(Configuration, presets_have_the_published_shapes) {
+  for (const auto& entry : published) {
+    EXPECT_EQ(preset_shape(entry.first), published_shape(entry.first));
+    EXPECT_EQ(preset_shape("llama-" + entry.first), published_shape(entry.first));
+  }
+  for (const char* name : {"", "2b", "llama-", "llama-60", "LLAMA-60M"})
+    EXPECT_THROW(preset_shape(name), std::out_of_range) << name;
+}
+
+TEST(Configuration, every_example_reads_and_is_what_its_name_says) {
+  std::size_t presets = 0;
+  bool quickstart = false;
+  const auto examples = std::filesystem::path(SWARD_TEST_DATA_DIR) / "../../drivers/examples";
+  for (const auto& entry : std::filesystem::directory_iterator(examples)) {
+    if (entry.path().extension() != ".toml") continue;
+    const Configuration c = read_configuration(entry.path());
+    const std::string name = entry.path().stem().string();
+    EXPECT_EQ(c.batch.sequences % c.batch.micro, 0) << name;
+    EXPECT_LT(c.schedule.warmup_steps, c.schedule.steps) << name;
+    if (name == "quickstart") {
+      quickstart = true;
+      EXPECT_EQ(c.shape, (LlamaShape{256, 688, 4, 4, 4, 258, false, 1e-6, 10000.0}));
+      continue;
+    }
+    ASSERT_THAT(name, StartsWith("llama-"));
+    EXPECT_EQ(c.shape, published_shape(name.substr(6))) << name;
+    EXPECT_EQ(c.data.sequence_length, 256) << name;
+    EXPECT_EQ(c.batch.sequences, 512) << name;
+    ++presets;
+  }
+  EXPECT_TRUE(quickstart);
+  EXPECT_EQ(presets, published.size());
+}
+
+}  // namespace
+}  // namespace Sward::Test

@@ -1,0 +1,141 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "Sward_Configuration.hpp"
+#include "Sward_ConfigurationText.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_TestFiles.hpp"
+
+// Seen through read_configuration, which asks the table for every key.
+
+namespace Sward::Test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+Configuration read_text(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  return read_configuration(folder / "run.toml", settings);
+}
+
+/// The error that a text gives, without the folder in front of the file's name; it is one line.
+std::string error_of(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  std::string message = message_of<InputError>([&] { read_configuration(folder / "run.toml", settings); });
+  EXPECT_THAT(message, Not(HasSubstr("\n")));
+  const std::string prefix = folder.path().string() + "/";
+  if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
+  return message;
+}
+
+TEST(ConfigurationTable, settings_go_over_the_file) {
+  const std::vector<std::string> settings{"batch.micro=4",
+                                          "optimizer.betas=[0.5, 0.75]",
+                                          "grass.selection=top-r",
+                                          "data.train=/some folder/a b.h5",
+                                          "output.directory=\"quoted\"",
+                                          "run.seed=9",
+                                          "schedule.steps=7",
+                                          "schedule.steps=8"};
+  const Configuration c = read_text(ConfigurationText().text(), settings);
+  EXPECT_EQ(c.batch.micro, 4);
+  EXPECT_EQ(c.batch.sequences, 8);
+  EXPECT_EQ(c.optimizer.adam.beta2, 0.75);
+  EXPECT_EQ(c.optimizer.grass_constants.selection, Selection::top_r);
+  EXPECT_EQ(c.data.train, "/some folder/a b.h5");
+  EXPECT_EQ(c.output.directory, "quoted");
+  EXPECT_EQ(c.seed, 9U);
+  EXPECT_EQ(c.schedule.steps, 8);
+}
+
+struct Mistake {
+  std::string key;
+  std::optional<std::string> value;  ///< none: the key is left out
+  std::string wanted;                ///< what the message says after the key
+};
+
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.key << " = " << mistake.value.value_or(""); }
+
+class ConfigurationMistake : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(ConfigurationMistake, names_file_line_key_and_what_is_allowed) {
+  const Mistake& mistake = GetParam();
+  ConfigurationText text;
+  text.set(mistake.key, mistake.value);
+  EXPECT_EQ(error_of(text.text()),
+            "run.toml:" + text.line_of(mistake.key) + ": key '" + mistake.key + "' " + mistake.wanted);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ConfigurationMistake,
+    ::testing::Values(
+        Mistake{"batch.mikro", "2", "is unknown; allowed in [batch]: micro, sequences"},
+        Mistake{"bach.micro", "2",
+                "is in an unknown section; allowed: [batch], [data], [grass], [model], [optimizer], [output], "
+                "[precision], [run], [schedule]"},
+        Mistake{"batch.micro", "'2'", "must be an integer, at least 1"},
+        Mistake{"batch.micro", "2.0", "must be an integer, at least 1"},
+        Mistake{"batch.micro", "0", "is 0; allowed: at least 1"},
+        Mistake{"batch.sequences", "-8", "is -8; allowed: at least 1"}, Mistake{"batch.micro", {}, "is missing"},
+        Mistake{"schedule.steps", {}, "is missing"}, Mistake{"data.train", {}, "is missing"},
+        Mistake{"grass.rank", {}, "is missing"}, Mistake{"optimizer.learning_rate", {}, "is missing"},
+        Mistake{"model.num_layers", {}, "is missing, and neither 'model.preset' nor 'model.initial' gives it"},
+        Mistake{"data.train", "3", "must be a string"},
+        Mistake{"optimizer.learning_rate", "'fast'", "must be a number, at least 0"},
+        Mistake{"optimizer.learning_rate", "-0.5", "is -0.5; allowed: at least 0"},
+        Mistake{"optimizer.learning_rate", "nan", "is nan; allowed: at least 0"},
+        Mistake{"optimizer.learning_rate", "inf", "is inf; allowed: at least 0"},
+        Mistake{"optimizer.betas", "[0.9]", "must be a list of 2 numbers"},
+        Mistake{"optimizer.betas", "[0.9, 1.0]", "must be below 1"},
+        Mistake{"optimizer.betas", "[0.9, 1.5]", "is 1.5; allowed: from 0 to 1"},
+        Mistake{"optimizer.method", "'sgd'", "is \"sgd\"; allowed: \"grass\", \"adamw\""},
+        Mistake{"optimizer.method", "true", "must be a string; allowed: \"grass\", \"adamw\""},
+        Mistake{"optimizer.state", "'int4'", "is \"int4\"; allowed: \"float\""},
+        Mistake{"schedule.final_fraction", "1.5", "is 1.5; allowed: from 0 to 1"},
+        Mistake{"grass.matrices", "'mlp'", "must be a list of strings"},
+        Mistake{"grass.matrices", "['norm']", "has \"norm\"; allowed: \"attention\", \"mlp\", \"head\""},
+        Mistake{"model.tie_embeddings", "1", "must be true or false"},
+        Mistake{"model.preset", "'llama-2b'",
+                "is \"llama-2b\"; allowed: llama-60m, llama-130m, llama-350m, llama-1b, llama-7b, llama-13b, "
+                "llama-65b"},
+        Mistake{"output.keep", "0", "is 0; allowed: at least 1"},
+        Mistake{"run.recompute", "'all'", "is \"all\"; allowed: \"none\", \"attention\", \"block\""},
+        Mistake{"run.seed", "-1", "is -1; allowed: at least 0"}));
+
+TEST(ConfigurationTable, names_a_key_outside_a_section) {
+  EXPECT_EQ(error_of("# a comment\nmicro = 2\n" + ConfigurationText().text()),
+            "run.toml:2: key 'micro' stands outside any [section]");
+}
+
+TEST(ConfigurationTable, names_the_line_of_bad_syntax) {
+  EXPECT_THAT(error_of("[batch]\nmicro = 2\nsequences = \n"), StartsWith("run.toml:3: "));
+  EXPECT_THAT(error_of("[batch]\nmicro = 2\nmicro = 3\n"), StartsWith("run.toml:3: "));
+  EXPECT_THAT(error_of("[batch\n"), StartsWith("run.toml:1: "));
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of<InputError>([&] { read_configuration(folder / "none.toml"); }),
+              HasSubstr("none.toml: no such configuration file"));
+}
+
+TEST(ConfigurationTable, names_a_shape_that_cannot_be) {
+  ConfigurationText text;
+  text.set("model.hidden_size", "50");
+  EXPECT_EQ(error_of(text.text()), "run.toml:" + text.line_of("model") +
+                                       ": [model]: hidden_size is 50, which is not a multiple of num_heads = 4");
+}
+
+TEST(ConfigurationTable, names_the_setting_that_is_wrong) {
+  const std::string text = ConfigurationText().text();
+  EXPECT_EQ(error_of(text, {"batch.micro=0"}), "--set batch.micro=0: key 'batch.micro' is 0; allowed: at least 1");
+  EXPECT_EQ(error_of(text, {"batch.micro=two"}),
+            "--set batch.micro=two: key 'batch.micro' must be an integer, at least 1");
+  EXPECT_THAT(error_of(text, {"run.sede=1"}), StartsWith("--set run.sede=1: key 'run.sede' is unknown; allowed"));
+  for (const std::string setting : {"batch", "batch.micro", "micro=3", "=3", ".=", "'a.b'=1", "batch.micro=1\nseed=2"})
+    EXPECT_THAT(message_of<InputError>([&] { read_text(text, {setting}); }), StartsWith("--set " + setting));
+}
+
+}  // namespace
+}  // namespace Sward::Test

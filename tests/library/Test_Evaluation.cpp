@@ -1,0 +1,104 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "Sward_Evaluation.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_RandomModel.hpp"
+#include "Sward_TestFiles.hpp"
+#include "Sward_TokenFileWriter.hpp"
+
+namespace Sward::Test {
+namespace {
+
+using Space = RandomModel::Space;
+
+constexpr std::size_t length = 6;
+
+std::vector<std::uint32_t> write_tokens(const std::filesystem::path& path, std::size_t count) {
+  std::mt19937 engine(3);
+  std::uniform_int_distribution<std::uint32_t> draw(0, static_cast<std::uint32_t>(small_shape().vocab_size) - 1);
+  std::vector<std::uint32_t> tokens;
+  for (std::size_t i = 0; i < count; ++i) tokens.push_back(draw(engine));
+  TokenFileWriter writer(path, static_cast<std::uint32_t>(small_shape().vocab_size), "none", "");
+  writer.append(tokens);
+  writer.commit();
+  return tokens;
+}
+
+double minus_log_probability(const std::vector<float>& logits, std::uint32_t token) {
+  double sum = 0.0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+  return std::log(sum) - static_cast<double>(logits[token]);
+}
+
+/// Mean over all whole sequences, one at a time, from the logits.
+double reference_loss(const std::vector<std::uint32_t>& tokens) {
+  const Space space;
+  RandomModel random(space, small_shape(), 1, length);
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (std::size_t first = 0; first + length < tokens.size(); first += length) {
+    const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::vector<std::int32_t> inputs(begin, begin + length);
+    random.model().set_batch(space, inputs, std::vector<std::int32_t>(length, -1));
+    random.model().forward(space);
+    for (std::size_t t = 0; t < length; ++t, ++count)
+      sum += minus_log_probability(random.model().logits(space, t), tokens[first + t + 1]);
+  }
+  return sum / static_cast<double>(count);
+}
+
+double loss_by(std::size_t sequences, const std::filesystem::path& path) {
+  const Space space;
+  const Communicator<MpiSpace> communicator;
+  RandomModel random(space, small_shape(), sequences, length);
+  return evaluate(space, random.model(), TokenFile(path), communicator);
+}
+
+TEST(Evaluation, is_the_mean_over_every_whole_sequence_for_any_batch) {
+  const TemporaryFolder folder;
+  // 8 sequences, and tokens left over that do not make another.
+  const std::vector<std::uint32_t> tokens = write_tokens(folder / "tokens.h5", 8 * length + 4);
+  const double wanted = reference_loss(tokens);
+  EXPECT_GT(std::abs(wanted - std::log(13.0)), 0.1);
+  for (const std::size_t sequences : {1U, 2U, 3U, 8U, 20U})
+    EXPECT_NEAR(loss_by(sequences, folder / "tokens.h5"), wanted, 1e-6 * wanted) << sequences;
+}
+
+TEST(Evaluation, counts_a_last_sequence_that_just_fits) {
+  const TemporaryFolder folder;
+  const std::vector<std::uint32_t> tokens = write_tokens(folder / "tokens.h5", 3 * length + 1);
+  const double wanted = reference_loss(tokens);
+  EXPECT_NEAR(loss_by(2, folder / "tokens.h5"), wanted, 1e-6 * wanted);
+  const double without = reference_loss({tokens.begin(), tokens.end() - 1});
+  EXPECT_GT(std::abs(without - wanted), 1e-3);
+}
+
+TEST(Evaluation, leaves_the_model_as_it_was) {
+  const TemporaryFolder folder;
+  write_tokens(folder / "tokens.h5", 40);
+  const Space space;
+  const Communicator<MpiSpace> communicator;
+  RandomModel random(space, small_shape(), 3, length);
+  const TokenFile file(folder / "tokens.h5");
+  const double first = evaluate(space, random.model(), file, communicator);
+  EXPECT_EQ(evaluate(space, random.model(), file, communicator), first);
+}
+
+TEST(Evaluation, names_a_file_without_a_whole_sequence) {
+  const TemporaryFolder folder;
+  for (const std::size_t count : {std::size_t(0), std::size_t(1), length}) {
+    write_tokens(folder / "short.h5", count);
+    EXPECT_THAT(message_of<InputError>([&] { loss_by(2, folder / "short.h5"); }),
+                testing::HasSubstr("short.h5: is shorter than one sequence of 6 tokens"))
+        << count;
+  }
+  write_tokens(folder / "short.h5", length + 1);
+  EXPECT_NO_THROW(loss_by(2, folder / "short.h5"));
+}
+
+}  // namespace
+}  // namespace Sward::Test
