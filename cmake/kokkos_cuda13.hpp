@@ -1,7 +1,10 @@
-// Kokkos 4.7.00 calls three CUDA functions with the arguments they had before CUDA 13. These overloads take the old
-// arguments and pass on what they meant. Force-included for Kokkos 4.7.00 with CUDA 13 or later alone; Kokkos 4.7.01
-// needs none of it.
+// What Kokkos 4.7.00 needs under CUDA 13: one switch, and overloads of three CUDA functions that take the arguments
+// they had before CUDA 13 and pass on what they meant. Force-included for that version with CUDA 13 or later alone.
 #pragma once
+
+// With the attribute that this switch turns off, nvcc lays out views of rank 1 differently in host and device code, and
+// kernels read the wrong members. Kokkos' own library has to be built with the same choice.
+#define MDSPAN_IMPL_USE_ATTRIBUTE_NO_UNIQUE_ADDRESS 1
 
 #include <cuda_runtime_api.h>
 

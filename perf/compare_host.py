@@ -6,16 +6,17 @@
   build/peer/bin/python perf/compare_host.py --bin build/host-release/bin
 
 The model: hidden 384, 8 layers, T = 256, r = 96, 25 million parameters, float. PyTorch runs eagerly and, where it can,
-through torch.compile; the faster of the two counts. Each line shows the median step, and the share of the machine's own
+through torch.compile; the faster of the two counts. All take turns for some rounds, because a shared machine's speed drifts;
+each line shows the median step of the fastest round, and the share of the machine's own
 rate of matrix products that the *executed* operations of the step reach (Grass executes fewer).
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def parse_arguments():
     parser.add_argument("--bin", type=Path, default=Path("build/host-release/bin"), help="folder with sward-train")
     parser.add_argument("--sequences", type=int, default=8, help="sequences of a step (default 8)")
     parser.add_argument("--steps", type=int, default=20, help="steps timed after the warm-up (default 20)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of each (default 2)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of either (default: all cores)")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     return parser.parse_args()
@@ -95,6 +97,7 @@ directory = '{folder}/{method}'
 
 def time_sward(folder, method, arguments, warmup=3):
     file = folder / f"{method}.toml"
+    shutil.rmtree(folder / method, ignore_errors=True)
     file.write_text(configuration(folder, method, arguments, warmup))
     subprocess.run([arguments.bin / "sward-train", file], env=environment(arguments), check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -218,15 +221,17 @@ def time_peer(method, compiled, arguments, warmup=3):
     return statistics.median(seconds[warmup:])
 
 
-def best_peer(method, arguments):
-    times = {"eager": time_peer(method, False, arguments)}
+def time_all(folder, method, arguments):
+    """The fastest round of each contender, by name."""
+    contenders = {"Sward": lambda: time_sward(folder, method, arguments),
+                  "PyTorch eager": lambda: time_peer(method, False, arguments)}
     if not arguments.no_compile:
-        try:
-            times["compiled"] = time_peer(method, True, arguments)
-        except Exception as error:  # torch.compile needs a compiler and gives many kinds of errors without one
-            print(f"torch.compile left out: {str(error).splitlines()[0]}", file=sys.stderr)
-    way = min(times, key=times.get)
-    return times[way], way, times
+        contenders["PyTorch compiled"] = lambda: time_peer(method, True, arguments)
+    times = {}
+    for _ in range(arguments.rounds):
+        for name, measure in contenders.items():
+            times[name] = min(times.get(name, float("inf")), measure())
+    return times
 
 
 def main():
@@ -234,18 +239,17 @@ def main():
     tokens = arguments.sequences * MODEL["length"]
     rate = product_rate(arguments)
     print(f"{arguments.threads} threads, product of 1500^3: {rate / 1e9:.0f} GFLOP/s; {tokens} tokens a step")
-    print(f"{'method':8}{'who':20}{'ms a step':>10}{'tokens/s':>10}{'share of product rate':>24}{'ratio':>8}")
+    print(f"{'method':8}{'who':20}{'ms a step':>10}{'tokens/s':>10}{'share of product rate':>24}{'Sward ahead':>13}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_tokens(folder, arguments)
         for method in METHODS:
             operations = executed_operations(method, tokens)
-            own = time_sward(folder, method, arguments)
-            peer, way, times = best_peer(method, arguments)
-            for who, seconds in [(f"PyTorch {key}", value) for key, value in times.items()] + [("Sward", own)]:
-                ratio = f"{peer / own:8.2f}" if who == "Sward" else ""
+            times = time_all(folder, method, arguments)
+            for who, seconds in times.items():
+                ahead = "" if who == "Sward" else f"{seconds / times['Sward']:13.2f}"
                 print(f"{method:8}{who:20}{1e3 * seconds:10.1f}{tokens / seconds:10.0f}"
-                      f"{operations / seconds / rate:24.2f}{ratio}", flush=True)
+                      f"{operations / seconds / rate:24.2f}{ahead}", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,6 @@ class BFloat16 {
     const std::uint32_t magnitude = bits & 0x7fffffffU;
     constexpr std::uint32_t infinity = 0x7f800000U;
     if (magnitude > infinity) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
-    if (magnitude == infinity) return static_cast<std::uint16_t>(bits >> 16);
     return static_cast<std::uint16_t>((bits + addend) >> 16);
   }
 

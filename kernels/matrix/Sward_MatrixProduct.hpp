@@ -6,6 +6,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_HostMatrixProduct.hpp"
 #include "Sward_Scale.hpp"
 #include "Sward_SmallMatrixProduct.hpp"
 
@@ -19,11 +20,30 @@ auto as_operand(const View& view) {
   return Kokkos::View<Scalar**, typename View::array_layout, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(view);
 }
 
+/// The product by Kokkos Kernels, which hands it to a vendor's library where it has one.
+template <class ExecutionSpace, class AView, class BView, class CView>
+void library_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
+                            typename CView::non_const_value_type alpha, const AView& a, const BView& b,
+                            typename CView::non_const_value_type beta, const CView& c) {
+  using Scalar = typename CView::non_const_value_type;
+  const auto a_operand = as_operand<ExecutionSpace, const Scalar>(a);
+  const auto b_operand = as_operand<ExecutionSpace, const Scalar>(b);
+  const auto c_operand = as_operand<ExecutionSpace, Scalar>(c);
+  if (transpose_a == Transpose::no && transpose_b == Transpose::no && c.extent(1) == 1) {
+    // Kokkos Kernels takes the one column of B and of C to be contiguous, which in a range of columns it is not.
+    KokkosBlas::gemv(space, "N", alpha, a_operand, Kokkos::subview(b_operand, Kokkos::ALL, 0), beta,
+                     Kokkos::subview(c_operand, Kokkos::ALL, 0));
+    return;
+  }
+  KokkosBlas::gemm(space, transpose_a == Transpose::yes ? "T" : "N", transpose_b == Transpose::yes ? "T" : "N", alpha,
+                   a_operand, b_operand, beta, c_operand);
+}
+
 /// C = alpha op(A) op(B) + beta C, with op(A) of m x k, op(B) of k x n and C of m x n. Asynchronous on `space`.
 ///
-/// Large products go to the vendor's library through Kokkos Kernels, small ones (small_product_limit) are summed in
-/// double. beta = 0 overwrites C whatever it holds, NaN included. Rows may be strided (row and column ranges of a
-/// row-major matrix). Throws ExtentError when the extents do not fit together.
+/// On hosts each thread calls BLAS for a piece of C; elsewhere Kokkos Kernels calls the vendor's library. Small
+/// products (small_product_limit) are summed in double. beta = 0 overwrites C whatever it holds, NaN included. Rows may
+/// be strided (row and column ranges of a row-major matrix). Throws ExtentError when the extents do not fit together.
 template <class ExecutionSpace, class AView, class BView, class CView>
 void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
                     typename CView::non_const_value_type alpha, const AView& a, const BView& b,
@@ -49,17 +69,11 @@ void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpos
                          c);
     return;
   }
-  const auto a_operand = as_operand<ExecutionSpace, const Scalar>(a);
-  const auto b_operand = as_operand<ExecutionSpace, const Scalar>(b);
-  const auto c_operand = as_operand<ExecutionSpace, Scalar>(c);
-  if (!a_is_transposed && !b_is_transposed && c.extent(1) == 1) {
-    // Kokkos Kernels takes the one column of B and of C to be contiguous, which in a range of columns it is not.
-    KokkosBlas::gemv(space, "N", alpha, a_operand, Kokkos::subview(b_operand, Kokkos::ALL, 0), beta,
-                     Kokkos::subview(c_operand, Kokkos::ALL, 0));
-    return;
+  if constexpr (uses_host_blas<ExecutionSpace, AView, BView, CView>) {
+    host_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
+  } else {
+    library_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
   }
-  KokkosBlas::gemm(space, a_is_transposed ? "T" : "N", b_is_transposed ? "T" : "N", alpha, a_operand, b_operand, beta,
-                   c_operand);
 }
 
 }  // namespace Sward

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <regex>
 #include <span>
 
 #include "Sward_InputError.hpp"
@@ -38,6 +37,16 @@ LlamaShape read_shape(const Hdf5File& file) {
   shape.rope_theta = file.attribute<double>("/model", "rope_theta");
   check(shape, file.path().string());
   return shape;
+}
+
+/// checkpoint-NNNNNNNN.h5, with eight digits or more.
+bool is_checkpoint_name(const std::string& name) {
+  const std::string prefix = "checkpoint-";
+  const std::string suffix = ".h5";
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return false;
+  if (name.size() < prefix.size() + 8 + suffix.size()) return false;
+  const std::string digits = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  return digits.find_first_not_of("0123456789") == std::string::npos;
 }
 
 CheckpointHeader read_header(const Hdf5File& file) {
@@ -95,9 +104,8 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& directory, st
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> found;
   if (!std::filesystem::is_directory(directory)) return found;
-  const std::regex name("checkpoint-[0-9]{8,}\\.h5");
   for (const auto& entry : std::filesystem::directory_iterator(directory))
-    if (std::regex_match(entry.path().filename().string(), name)) found.push_back(entry.path());
+    if (is_checkpoint_name(entry.path().filename().string())) found.push_back(entry.path());
   // Longer names hold larger step numbers; among equal lengths the order of the text is that of the numbers.
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     const std::string left = a.filename().string();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "Sward_Arena.hpp"
@@ -73,14 +74,14 @@ class Llama {
   };
   struct AttentionActivations {
     Vector<Scalar> inverse_rms;
-    Matrix normed, query, key, value, output, logsumexp;
+    Matrix normed, query_key_value, output, logsumexp;
   };
   struct MlpActivations {
     Vector<Scalar> inverse_rms;
-    Matrix input, normed, gate, up, product;
+    Matrix input, normed, gate_up, product;
   };
   struct Gradients {
-    Matrix hidden, normed, product, query, key, value, output, delta;
+    Matrix hidden, normed, product, query_key_value, output, delta;
   };
 
   void plan_weights(Arena<ExecutionSpace>& arena);
@@ -92,6 +93,27 @@ class Llama {
 
   Matrix weight(int parameter) const { return weights_[static_cast<std::size_t>(parameter)]; }
   Vector<Scalar> norm_weight(int parameter) const;
+  /// The weights of `first` and of the parameters that are stacked below it, `rows` in all, as one matrix.
+  Matrix stacked_weight(int first, std::int64_t rows) const;
+  std::int64_t query_key_value_size() const { return shape_.hidden_size + 2 * shape_.key_value_size(); }
+  /// Columns of a matrix of queries, keys and values side by side.
+  Matrix query_of(const Matrix& packed) const { return columns_of(packed, 0, shape_.hidden_size); }
+  Matrix key_of(const Matrix& packed) const { return columns_of(packed, shape_.hidden_size, shape_.key_value_size()); }
+  Matrix value_of(const Matrix& packed) const {
+    return columns_of(packed, shape_.hidden_size + shape_.key_value_size(), shape_.key_value_size());
+  }
+  /// Queries and keys, all of whose heads are rotated alike.
+  Matrix rotated_of(const Matrix& packed) const {
+    return columns_of(packed, 0, shape_.hidden_size + shape_.key_value_size());
+  }
+  int rotated_heads() const { return static_cast<int>(shape_.num_heads + shape_.num_key_value_heads); }
+  Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, shape_.intermediate_size); }
+  Matrix up_of(const Matrix& packed) const {
+    return columns_of(packed, shape_.intermediate_size, shape_.intermediate_size);
+  }
+  static Matrix columns_of(const Matrix& packed, std::int64_t first, std::int64_t count) {
+    return Kokkos::subview(packed, Kokkos::ALL, std::pair<std::int64_t, std::int64_t>(first, first + count));
+  }
   const AttentionActivations& attention_of(std::size_t layer) const;
   const MlpActivations& mlp_of(std::size_t layer) const;
   AttentionShape attention_shape() const;

@@ -10,13 +10,12 @@ namespace Sward {
 
 namespace {
 
-/// dX = dY W, or dX += dY W.
+/// dX = dY W.
 template <class ExecutionSpace, class Matrix>
 void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& weight,
-                    const Matrix& gradient, bool add = false) {
+                    const Matrix& gradient) {
   using Scalar = typename Matrix::non_const_value_type;
-  matrix_product(space, Transpose::no, Transpose::no, Scalar(1), output_gradient, weight, Scalar(add ? 1 : 0),
-                 gradient);
+  matrix_product(space, Transpose::no, Transpose::no, Scalar(1), output_gradient, weight, Scalar(0), gradient);
 }
 
 /// Hands the factors of one matrix over as its whole gradient of this micro-batch.
@@ -51,11 +50,12 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   deliver(sink, block.down, g.hidden, m.product);
   input_gradient(space, g.hidden, weight(block.down), g.product);
   // Gate and up are not needed again, so their gradients take their place.
-  swiglu_backward(space, m.gate, m.up, g.product, m.gate, m.up);
-  deliver(sink, block.gate, m.gate, m.normed);
-  deliver(sink, block.up, m.up, m.normed);
-  input_gradient(space, m.gate, weight(block.gate), g.normed);
-  input_gradient(space, m.up, weight(block.up), g.normed, true);
+  const Matrix gate = gate_of(m.gate_up);
+  const Matrix up = up_of(m.gate_up);
+  swiglu_backward(space, gate, up, g.product, gate, up);
+  deliver(sink, block.gate, gate, m.normed);
+  deliver(sink, block.up, up, m.normed);
+  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * shape_.intermediate_size), g.normed);
   rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden,
                     dense_vector(sink, block.mlp_norm));
   sink.complete(block.mlp_norm);
@@ -68,16 +68,16 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Gradients& g = gradients_;
   deliver(sink, block.output, g.hidden, a.output);
   input_gradient(space, g.hidden, weight(block.output), g.output);
-  attention_backward(space, attention_shape(), a.query, a.key, a.value, a.output, a.logsumexp, g.output, g.delta,
-                     g.query, g.key, g.value);
-  rotary_embedding_backward(space, cosine_, sine_, static_cast<int>(shape_.num_heads), g.query);
-  rotary_embedding_backward(space, cosine_, sine_, static_cast<int>(shape_.num_key_value_heads), g.key);
-  deliver(sink, block.query, g.query, a.normed);
-  deliver(sink, block.key, g.key, a.normed);
-  deliver(sink, block.value, g.value, a.normed);
-  input_gradient(space, g.query, weight(block.query), g.normed);
-  input_gradient(space, g.key, weight(block.key), g.normed, true);
-  input_gradient(space, g.value, weight(block.value), g.normed, true);
+  const Matrix query = query_of(g.query_key_value);
+  const Matrix key = key_of(g.query_key_value);
+  const Matrix value = value_of(g.query_key_value);
+  attention_backward(space, attention_shape(), query_of(a.query_key_value), key_of(a.query_key_value),
+                     value_of(a.query_key_value), a.output, a.logsumexp, g.output, g.delta, query, key, value);
+  rotary_embedding_backward(space, cosine_, sine_, rotated_heads(), rotated_of(g.query_key_value));
+  deliver(sink, block.query, query, a.normed);
+  deliver(sink, block.key, key, a.normed);
+  deliver(sink, block.value, value, a.normed);
+  input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
                     dense_vector(sink, block.attention_norm));
   sink.complete(block.attention_norm);

@@ -33,6 +33,12 @@ auto Llama<ExecutionSpace, Scalar>::norm_weight(int parameter) const -> Vector<S
 }
 
 template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::stacked_weight(int first, std::int64_t rows) const -> Matrix {
+  const Matrix view = weight(first);
+  return Matrix(view.data(), static_cast<std::size_t>(rows), view.extent(1));
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::attention_of(std::size_t layer) const -> const AttentionActivations& {
   return attention_[attention_.size() == 1 ? 0 : layer];
 }
@@ -83,12 +89,10 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
   const AttentionActivations& a = attention_of(layer);
   const Matrix input = hidden_[batch_.training ? layer : 0];
   rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
-  linear(space, a.normed, weight(block.query), a.query);
-  linear(space, a.normed, weight(block.key), a.key);
-  linear(space, a.normed, weight(block.value), a.value);
-  rotary_embedding(space, cosine_, sine_, static_cast<int>(shape_.num_heads), a.query);
-  rotary_embedding(space, cosine_, sine_, static_cast<int>(shape_.num_key_value_heads), a.key);
-  attention(space, attention_shape(), a.query, a.key, a.value, a.output, a.logsumexp);
+  linear(space, a.normed, stacked_weight(block.query, query_key_value_size()), a.query_key_value);
+  rotary_embedding(space, cosine_, sine_, rotated_heads(), rotated_of(a.query_key_value));
+  attention(space, attention_shape(), query_of(a.query_key_value), key_of(a.query_key_value),
+            value_of(a.query_key_value), a.output, a.logsumexp);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -104,9 +108,8 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-  linear(space, m.normed, weight(block.gate), m.gate);
-  linear(space, m.normed, weight(block.up), m.up);
-  swiglu(space, m.gate, m.up, m.product);
+  linear(space, m.normed, stacked_weight(block.gate, 2 * shape_.intermediate_size), m.gate_up);
+  swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product);
 }
 
 template <class ExecutionSpace, class Scalar>

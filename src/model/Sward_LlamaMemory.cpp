@@ -10,6 +10,14 @@ namespace {
 // Logits are made and consumed slice by slice; one of this size stays in a large cache and still fills a device.
 constexpr std::size_t logits_slice_elements = std::size_t(4) << 20;
 
+/// How many parameters, from the one with this name on, are stacked into one matrix: they are multiplied by the same
+/// input, and one large product beats several small ones.
+std::size_t stack_size(const std::string& name) {
+  if (name.ends_with("q_proj.weight")) return 3;
+  if (name.ends_with("gate_proj.weight")) return 2;
+  return 1;
+}
+
 std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
   const std::size_t rows = std::max<std::size_t>(128, logits_slice_elements / vocabulary);
   return std::min(tokens, rows);
@@ -35,10 +43,21 @@ int Llama<ExecutionSpace, Scalar>::find(const std::string& name) const {
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
-  for (const ParameterInfo& parameter : parameters_)
-    weights_.push_back(arena.template matrix<Scalar>(parameter.name, BlockKind::weight,
-                                                     static_cast<std::size_t>(parameter.rows),
-                                                     static_cast<std::size_t>(parameter.columns)));
+  for (std::size_t i = 0; i < parameters_.size();) {
+    const std::size_t end = i + stack_size(parameters_[i].name);
+    std::string label = parameters_[i].name;
+    auto rows = static_cast<std::size_t>(parameters_[i].rows);
+    const auto columns = static_cast<std::size_t>(parameters_[i].columns);
+    for (std::size_t k = i + 1; k < end; ++k) {
+      label += " + " + parameters_[k].name;
+      rows += static_cast<std::size_t>(parameters_[k].rows);
+    }
+    Scalar* data = arena.template matrix<Scalar>(label, BlockKind::weight, rows, columns).data();
+    for (; i < end; ++i) {
+      weights_.emplace_back(data, static_cast<std::size_t>(parameters_[i].rows), columns);
+      if (data != nullptr) data += parameters_[i].size();
+    }
+  }
   for (std::int64_t layer = 0; layer < shape_.num_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     blocks_.push_back({find(prefix + "self_attn.q_proj.weight"), find(prefix + "self_attn.k_proj.weight"),
@@ -59,12 +78,10 @@ auto Llama<ExecutionSpace, Scalar>::plan_attention(Arena<ExecutionSpace>& arena,
   const std::size_t tokens = batch_.tokens();
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
-  const auto key_width = static_cast<std::size_t>(shape_.key_value_size());
   return {arena.template vector<Scalar>(label + " attention inverse rms", kind, tokens),
           arena.template matrix<Scalar>(label + " attention normed input", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " query", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " key", kind, tokens, key_width),
-          arena.template matrix<Scalar>(label + " value", kind, tokens, key_width),
+          arena.template matrix<Scalar>(label + " query, key and value", kind, tokens,
+                                        static_cast<std::size_t>(query_key_value_size())),
           arena.template matrix<Scalar>(label + " attention output", kind, tokens, hidden),
           arena.template matrix<Scalar>(label + " attention logsumexp", kind, tokens, heads)};
 }
@@ -79,8 +96,7 @@ auto Llama<ExecutionSpace, Scalar>::plan_mlp(Arena<ExecutionSpace>& arena, const
   return {arena.template vector<Scalar>(label + " mlp inverse rms", kind, tokens),
           arena.template matrix<Scalar>(label + " mlp input", kind, tokens, hidden),
           arena.template matrix<Scalar>(label + " mlp normed input", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " gate", kind, tokens, width),
-          arena.template matrix<Scalar>(label + " up", kind, tokens, width),
+          arena.template matrix<Scalar>(label + " gate and up", kind, tokens, 2 * width),
           arena.template matrix<Scalar>(label + " gated product", kind, tokens, width)};
 }
 
@@ -121,13 +137,11 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto width = static_cast<std::size_t>(shape_.intermediate_size);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
-  const auto key_width = static_cast<std::size_t>(shape_.key_value_size());
   gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
                 arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
                 arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
-                arena.template matrix<Scalar>("gradient of query", kind, tokens, hidden),
-                arena.template matrix<Scalar>("gradient of key", kind, tokens, key_width),
-                arena.template matrix<Scalar>("gradient of value", kind, tokens, key_width),
+                arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
+                                              static_cast<std::size_t>(query_key_value_size())),
                 arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
                 arena.template matrix<Scalar>("attention delta", kind, tokens, heads)};
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "Sward_LaunchRecording.hpp"
+#include "Sward_TestSpaces.hpp"
 #include "Sward_TrainingFixture.hpp"
 
 // What a training step does besides arithmetic, seen through the callbacks of Kokkos Tools: allocations, the labels of
@@ -51,8 +52,7 @@ TEST_P(TrainingStep, AllocatesNothing) {
 }
 
 TEST_P(TrainingStep, LaunchesCarryOurLabelsAndTheGivenInstance) {
-  const auto instances = Kokkos::Experimental::partition_space(TrainingFixture::Space(), 1, 1);
-  const TrainingFixture::Space space = instances[1];
+  const auto space = other_instance<TrainingFixture::Space>();
   Communicator<MpiSpace> communicator;
   TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::block, grass_options(GetParam()),
                            communicator);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <Kokkos_Core.hpp>
+#include <type_traits>
 
 namespace Sward::Test {
 
@@ -12,5 +13,12 @@ using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::OpenMP, Kokkos::Cuda
 #else
 using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::OpenMP>;
 #endif
+
+/// An instance that is not the default one, where there are resources for two: one thread cannot be shared out.
+template <class Space>
+Space other_instance() {
+  if (std::is_same_v<Space, Kokkos::OpenMP> && Space().concurrency() < 2) return Space();
+  return Kokkos::Experimental::partition_space(Space(), 1, 1)[1];
+}
 
 }  // namespace Sward::Test
