@@ -35,14 +35,20 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--sequences", arguments.sequences, "sequences a pass on one rank")
       ->check(CLI::Range(1, largest))
       ->capture_default_str();
-  app.add_flag("--sample", arguments.sample, "print a text that the model makes up");
-  app.add_option("--prompt", arguments.prompt, "what the text begins with");
-  app.add_option("--sample-tokens", arguments.sampling.tokens, "its length in tokens")->capture_default_str();
-  app.add_option("--temperature", arguments.sampling.temperature, "0 takes the likeliest token each time")
+  auto* sample = app.add_flag("--sample", arguments.sample, "print a text that the model makes up");
+  app.add_option("--prompt", arguments.prompt, "what the text begins with")->needs(sample);
+  app.add_option("--sample-tokens", arguments.sampling.tokens, "its length in tokens")
+      ->needs(sample)
+      ->check(CLI::Range(1, largest))
       ->capture_default_str();
-  app.add_option("--seed", arguments.sampling.seed, "of the sample")->capture_default_str();
+  app.add_option("--temperature", arguments.sampling.temperature, "0 takes the likeliest token each time")
+      ->needs(sample)
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--seed", arguments.sampling.seed, "of the sample")->needs(sample)->capture_default_str();
   app.add_option("--tokenizer", arguments.tokenizer,
-                 "'bytes' or a SentencePiece model; default: what the token file was made with");
+                 "'bytes' or a SentencePiece model; default: what the token file was made with")
+      ->needs(sample);
   app.footer("Prints 'validation_loss X validation_perplexity Y'. Exit status: 0 finished, 2 bad input, 1 failed.");
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,10 +80,22 @@ void require_new_name(const std::string& output, const Options& options) {
   }
 }
 
+/// Compressed files and JSON lines would otherwise become tokens of their bytes.
+void require_plain_text(const std::string& input) {
+  std::ifstream stream(input, std::ios::binary);
+  std::string start(4, '\0');
+  stream.read(start.data(), 4);
+  const bool is_gzip = start.starts_with("\x1f\x8b");
+  const bool is_zstd = start == "\x28\xb5\x2f\xfd";
+  if (is_gzip || is_zstd) throw InputError(fmt::format("{}: is compressed; decompress it first", input));
+  if (input.ends_with(".jsonl")) throw InputError(fmt::format("{}: JSON lines are not read yet, only text", input));
+}
+
 void check_options(const Options& options) {
   for (const std::string& input : options.inputs) {
     if (!std::filesystem::exists(input)) throw InputError(fmt::format("{}: no such file", input));
     if (std::filesystem::is_directory(input)) throw InputError(fmt::format("{}: is a folder", input));
+    require_plain_text(input);
   }
   require_new_name(options.output, options);
   if (options.evaluation.empty()) return;

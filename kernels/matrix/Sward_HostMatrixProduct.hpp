@@ -63,6 +63,7 @@ struct ProductRange {
   }
 };
 
+#ifdef KOKKOSKERNELS_ENABLE_TPL_BLAS
 /// C = alpha op(A) op(B) + beta C: each thread of the instance computes a piece of C with the host's BLAS. The
 /// library's own threads would meet after every block of the sum, which costs 10% at the sizes of a layer and half at
 /// the narrow products of compressed gradients. A BLAS that uses OpenMP, or no threads, takes one thread inside a
@@ -99,5 +100,6 @@ void host_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Tra
                                                  c_stride);
       });
 }
+#endif
 
 }  // namespace Sward

@@ -69,11 +69,11 @@ void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpos
                          c);
     return;
   }
-  if constexpr (uses_host_blas<ExecutionSpace, AView, BView, CView>) {
-    host_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
-  } else {
-    library_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
-  }
+#ifdef KOKKOSKERNELS_ENABLE_TPL_BLAS
+  if constexpr (uses_host_blas<ExecutionSpace, AView, BView, CView>)
+    return host_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
+#endif
+  library_matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c);
 }
 
 }  // namespace Sward

@@ -39,12 +39,13 @@ LlamaShape read_shape(const Hdf5File& file) {
   return shape;
 }
 
-/// checkpoint-NNNNNNNN.h5, with eight digits or more.
+const std::string prefix = "checkpoint-";
+const std::string suffix = ".h5";
+
+/// checkpoint-NNNNNNNN.h5, with 8 to 18 digits.
 bool is_checkpoint_name(const std::string& name) {
-  const std::string prefix = "checkpoint-";
-  const std::string suffix = ".h5";
   if (!name.starts_with(prefix) || !name.ends_with(suffix)) return false;
-  if (name.size() < prefix.size() + 8 + suffix.size()) return false;
+  if (name.size() < prefix.size() + 8 + suffix.size() || name.size() > prefix.size() + 18 + suffix.size()) return false;
   const std::string digits = name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
   return digits.find_first_not_of("0123456789") == std::string::npos;
 }
@@ -101,17 +102,17 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& directory, st
   return directory / name;
 }
 
+std::int64_t checkpoint_step(const std::filesystem::path& path) {
+  return std::stoll(path.filename().string().substr(prefix.size()));
+}
+
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> found;
   if (!std::filesystem::is_directory(directory)) return found;
   for (const auto& entry : std::filesystem::directory_iterator(directory))
     if (is_checkpoint_name(entry.path().filename().string())) found.push_back(entry.path());
-  // Longer names hold larger step numbers; among equal lengths the order of the text is that of the numbers.
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    const std::string left = a.filename().string();
-    const std::string right = b.filename().string();
-    return left.size() != right.size() ? left.size() > right.size() : left > right;
-  });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return checkpoint_step(a) > checkpoint_step(b); });
   return found;
 }
 

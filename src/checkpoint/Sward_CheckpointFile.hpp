@@ -50,6 +50,8 @@ std::vector<std::size_t> file_extents(const ParameterInfo& parameter);
 
 /// The checkpoint of a step inside an output directory.
 std::filesystem::path checkpoint_path(const std::filesystem::path& directory, std::int64_t step);
+/// The step in the name that checkpoint_path gave.
+std::int64_t checkpoint_step(const std::filesystem::path& path);
 /// All checkpoints of a directory, the newest first; none where there is no such directory.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& directory);
 

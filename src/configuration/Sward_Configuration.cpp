@@ -44,7 +44,9 @@ LlamaShape starting_shape(ConfigurationTable& table, const std::filesystem::path
   if (!table.has("model.preset")) return checkpoint.empty() ? LlamaShape{} : read_initial_shape(checkpoint);
   const std::string name = table.text("model.preset");
   try {
-    return preset_shape(name);
+    LlamaShape shape = preset_shape(name);
+    shape.num_key_value_heads = 0;  // as many as num_heads, which may stand beside the preset
+    return shape;
   } catch (const std::out_of_range&) {
     table.fail("model.preset", "is \"" + name +
                                    "\"; allowed: llama-60m, llama-130m, llama-350m, llama-1b, llama-7b, "
@@ -107,7 +109,7 @@ void read_optimizer(ConfigurationTable& table, Configuration& configuration) {
   if (betas[0] >= 1.0 || betas[1] >= 1.0) table.fail("optimizer.betas", "must be below 1");
   optimizer.adam.beta1 = betas[0];
   optimizer.adam.beta2 = betas[1];
-  optimizer.adam.epsilon = table.number("optimizer.epsilon", 0.0, infinity, 1e-8);
+  optimizer.adam.epsilon = table.number("optimizer.epsilon", std::numeric_limits<float>::min(), infinity, 1e-8);
   optimizer.adam.weight_decay = table.number("optimizer.weight_decay", 0.0, infinity, 0.0);
   optimizer.clip = table.number("optimizer.clip", 0.0, infinity, 0.0);
   require_default(table, "optimizer.nonfinite", "stop");

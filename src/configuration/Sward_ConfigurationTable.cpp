@@ -84,7 +84,9 @@ const toml::node* ConfigurationTable::find(const std::string& key) {
 
 std::string ConfigurationTable::text(const std::string& key) {
   if (find(key) == nullptr) fail(key, "is missing");
-  return text(key, "");
+  const std::string value = text(key, "");
+  if (value.empty()) fail(key, "is empty");
+  return value;
 }
 
 std::string ConfigurationTable::text(const std::string& key, const std::string& otherwise) {

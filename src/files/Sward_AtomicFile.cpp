@@ -13,6 +13,8 @@
 namespace Sward {
 namespace {
 
+constexpr const char* temporary_suffix = ".sward-tmp";
+
 [[noreturn]] void fail(const std::filesystem::path& path, const char* action) {
   throw std::runtime_error(fmt::format("{}: cannot {}: {}", path.string(), action, std::strerror(errno)));
 }
@@ -25,7 +27,7 @@ std::filesystem::path create_temporary(const std::filesystem::path& target) {
   std::random_device random;
   while (true) {
     std::filesystem::path name =
-        folder_of(target) / fmt::format(".{}.{:08x}.tmp", target.filename().string(), random());
+        folder_of(target) / fmt::format(".{}.{:08x}{}", target.filename().string(), random(), temporary_suffix);
     const int descriptor = ::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (descriptor >= 0) {
       ::close(descriptor);
@@ -75,6 +77,13 @@ void AtomicFile::commit() {
 void AtomicFile::remove_temporary() noexcept {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
   temporary_.clear();
+}
+
+void remove_temporaries(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(temporary_suffix)) std::filesystem::remove(entry.path());
+  }
 }
 
 }  // namespace Sward

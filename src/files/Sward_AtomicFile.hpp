@@ -30,4 +30,7 @@ class AtomicFile {
   std::filesystem::path temporary_;
 };
 
+/// Removes what interrupted writes have left in a folder. No other process may be writing there.
+void remove_temporaries(const std::filesystem::path& folder);
+
 }  // namespace Sward

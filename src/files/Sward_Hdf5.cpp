@@ -68,6 +68,13 @@ H5Handle intermediate_groups() {
   return list;
 }
 
+/// A creation list of this class that leaves times out, so that equal contents give equal bytes.
+H5Handle without_times(hid_t property_list_class) {
+  H5Handle list(H5Pcreate(property_list_class), H5Pclose);
+  if (!list || H5Pset_obj_track_times(list.get(), false) < 0) return {};
+  return list;
+}
+
 H5Handle file_access(bool writing) {
   H5Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   if (!list) return {};
@@ -109,8 +116,7 @@ Hdf5File Hdf5File::open_read(const std::filesystem::path& path) {
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   silence_hdf5();
   const H5Handle access = file_access(true);
-  const H5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation.get(), false);
+  const H5Handle creation = without_times(H5P_FILE_CREATE);
   return {path, H5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose), true};
 }
 
@@ -122,8 +128,7 @@ void Hdf5File::fail(const std::string& object, const std::string& message) const
 
 void Hdf5File::create_group(const std::string& name) {
   const H5Handle links = intermediate_groups();
-  const H5Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation.get(), false);
+  const H5Handle creation = without_times(H5P_GROUP_CREATE);
   if (!H5Handle(H5Gcreate2(file_.get(), name.c_str(), links.get(), creation.get(), H5P_DEFAULT), H5Gclose)) {
     fail(name, "cannot create the group");
   }

@@ -105,8 +105,6 @@ template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space, std::int64_t step,
                                                      int micro_batches) {
   space_ = space;
-  step_ = step;
-  micro_batches_ = micro_batches;
   communicated_bytes_ = 0;
   for (Message& message : messages_) message.begin_update(micro_batches);
   for (auto& state : states_) state->begin_update(space, step);
@@ -162,7 +160,7 @@ GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::apply(double learning_rate, double gradient_norm) {
   const bool too_long = options_.clip > 0.0 && gradient_norm > options_.clip;
-  const UpdateContext context{step_, learning_rate, too_long ? options_.clip / gradient_norm : 1.0};
+  const UpdateContext context{learning_rate, too_long ? options_.clip / gradient_norm : 1.0};
   for (auto& state : states_) state->update(space_, context);
 }
 

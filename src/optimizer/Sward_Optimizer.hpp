@@ -42,6 +42,10 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
             const std::vector<Matrix>& weights, std::size_t tokens, const OptimizerOptions& options,
             Communicator<MpiSpace>& communicator);
 
+  // The parameters refer to the workspace inside.
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
   /// Zeroes all state, for a run that starts afresh.
   void initialize(const ExecutionSpace& space);
 
@@ -87,8 +91,6 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> squares_;
   std::vector<double> host_squares_;
   ExecutionSpace space_;
-  std::int64_t step_ = 0;
-  int micro_batches_ = 1;
   std::size_t communicated_bytes_ = 0;
 };
 

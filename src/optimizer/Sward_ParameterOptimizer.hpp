@@ -13,7 +13,6 @@ namespace Sward {
 
 /// What every parameter needs to know of the update under way.
 struct UpdateContext {
-  std::int64_t step;      ///< the update's number, from 0
   double learning_rate;   ///< η(step), schedule included
   double gradient_scale;  ///< the clipping factor, 1 when nothing is clipped
 };

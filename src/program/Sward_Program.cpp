@@ -1,6 +1,9 @@
 #include "Sward_Program.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <stdexcept>
 
 #include "Sward_InputError.hpp"
 
@@ -30,7 +33,9 @@ void print_error(const std::string& name, const std::exception& error) {
 
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
-    return body();
+    const int status = body();
+    if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
+    return status;
   } catch (const InputError& error) {
     print_error(name, error);
     return ExitStatus::bad_input;

@@ -26,10 +26,12 @@ bool belongs_before(const std::string& line, std::int64_t first_step) {
 
 void drop_lines_from(const std::filesystem::path& path, std::int64_t first_step) {
   std::ifstream old(path);
+  if (!old) fail(path, "cannot be read");
   AtomicFile atomic(path);
   std::ofstream kept(atomic.temporary());
   for (std::string line; std::getline(old, line);)
     if (belongs_before(line, first_step)) kept << line << '\n';
+  if (old.bad()) fail(path, "cannot be read");
   kept.close();
   if (!kept) fail(path, "cannot be rewritten");
   atomic.commit();

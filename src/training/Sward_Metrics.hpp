@@ -21,7 +21,7 @@ struct UpdateMetrics {
   bool refreshed = false;
 };
 
-/// One JSON object a line, numbers in round-trip precision, on disk after every line.
+/// One JSON object a line, numbers in round-trip precision, handed to the system after every line.
 class MetricsFile {
  public:
   /// Opens for appending; lines of updates from `first_step` on are dropped. Throws std::runtime_error.

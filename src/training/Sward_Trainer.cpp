@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_Schedule.hpp"
@@ -34,6 +35,7 @@ Trainer::Trainer(const Configuration& configuration, const std::string& resume, 
                                           static_cast<std::uint64_t>(configuration.batch.sequences),
                                           configuration.data.order, configuration.seed);
   choose_checkpoint(resume);
+  require_same_start();
   check_output(resume);
   place(planned_);
 }
@@ -93,12 +95,23 @@ void Trainer::choose_checkpoint(const std::string& resume) {
                                  configuration_.data.sequence_length));
 }
 
+void Trainer::require_same_start() const {
+  // Every rank has looked for itself: a folder that is not shared, or a stale listing, shows here.
+  const auto agree = [&](std::uint64_t value) { return communicator_.minimum(value) == communicator_.maximum(value); };
+  const bool has_optimizer = checkpoint_ && checkpoint_->has_optimizer();
+  const bool same_step = agree(static_cast<std::uint64_t>(first_step_));
+  const bool same_kind = agree((checkpoint_ ? 1U : 0U) + (has_optimizer ? 1U : 0U));
+  if (!same_step || !same_kind)
+    throw InputError(configuration_.output.directory.string() +
+                     ": ranks find different checkpoints to go on from; all ranks must see the same folder");
+}
+
 void Trainer::check_output(const std::string& resume) const {
   const std::filesystem::path& directory = configuration_.output.directory;
   const auto checkpoints = list_checkpoints(directory);
   const bool has_checkpoints = !checkpoints.empty();
   if (checkpoint_ && is_inside(checkpoint_->file().path(), directory)) {
-    if (resume != "auto" && has_checkpoints && !std::filesystem::equivalent(checkpoints.front(), resume))
+    if (resume != "auto" && has_checkpoints && checkpoint_step(checkpoints.front()) > first_step_)
       throw InputError(
           fmt::format("{}: is later than the checkpoint to go on from; move it away, or name another "
                       "'output.directory'",
@@ -149,10 +162,12 @@ void Trainer::start() {
   } else {
     model_->initialize_weights(space_, configuration_.seed);
   }
+  checkpoint_.reset();
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
   if (!is_root()) return;
   std::filesystem::create_directories(configuration_.output.directory);
+  remove_temporaries(configuration_.output.directory);
   metrics_ = std::make_unique<MetricsFile>(configuration_.output.directory / "metrics.jsonl", first_step_);
 }
 
@@ -213,6 +228,7 @@ void Trainer::log(const UpdateMetrics& metrics) const {
 
 void Trainer::evaluate_now(std::int64_t step) {
   const double loss = evaluate(space_, *model_, *validation_, communicator_);
+  if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;
   metrics_->write_evaluation(step, loss);
   fmt::print("step {:>6}/{}  validation loss {:.4f}  perplexity {:.3f}\n", step + 1, configuration_.schedule.steps,

@@ -40,6 +40,7 @@ class Trainer {
   void check_batch() const;
   void check_data() const;
   void choose_checkpoint(const std::string& resume);
+  void require_same_start() const;
   void check_output(const std::string& resume) const;
   void place(Arena<Space>& arena);
   void start();
