@@ -24,7 +24,7 @@ void column_sums(const std::string& label, const ExecutionSpace& space, int rows
   using Partial = Kokkos::View<double**, Kokkos::LayoutRight, typename ExecutionSpace::scratch_memory_space,
                                Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Policy policy(space, (columns + share - 1) / share, width * groups);
-  policy.set_scratch_size(0, Kokkos::PerTeam(static_cast<int>(Partial::shmem_size(groups, share))));
+  policy.set_scratch_size(0, Kokkos::PerTeam(Partial::shmem_size(groups, share)));
   Kokkos::parallel_for(
       label, policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
         const Partial partial(team.team_scratch(0), groups, share);

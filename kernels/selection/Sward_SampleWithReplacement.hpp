@@ -21,8 +21,8 @@ void accumulate_weights(const char* label, const ExecutionSpace& space, int powe
       label, all,
       KOKKOS_LAMBDA(const int k, double& maximum) {
         const double norm = static_cast<double>(norms(k));
-        const double bounded = Kokkos::isfinite(norm) ? norm : Kokkos::Experimental::infinity_v<double>;
-        maximum = bounded > maximum ? bounded : maximum;
+        if (!Kokkos::isfinite(norm)) maximum = Kokkos::Experimental::infinity_v<double>;
+        if (norm > maximum) maximum = norm;
       },
       Kokkos::Max<double, typename ExecutionSpace::memory_space>(largest));
   // The sum of all weights stays below 2^52, which a double still counts in halves.
@@ -40,7 +40,7 @@ void accumulate_weights(const char* label, const ExecutionSpace& space, int powe
           share = power == 1 ? ratio : ratio * ratio;
         }
         // A row that can be drawn at all keeps a weight, or the estimate would be biased.
-        const auto weight = static_cast<std::uint64_t>(one * share + 0.5);
+        const auto weight = static_cast<std::uint64_t>(Kokkos::round(one * share));
         sum += weight == 0 && share > 0 ? 1 : weight;
         if (is_final) cumulative(k) = sum;
       });

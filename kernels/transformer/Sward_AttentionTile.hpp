@@ -28,15 +28,15 @@ struct AttentionTile {
 
   /// One team for each of `league` blocks, with scratch for `count` numbers a team.
   static Policy policy(const ExecutionSpace& space, int league, int count) {
-    const std::size_t size = bytes(count);
     Policy result(space, league, host ? 1 : 8, host ? 1 : 32);
-    return result.set_scratch_size(level(count), Kokkos::PerTeam(static_cast<int>(size)));
+    return result.set_scratch_size(level(count), Kokkos::PerTeam(bytes(count)));
   }
 
   static int level(int count) { return bytes(count) <= static_cast<std::size_t>(Policy::scratch_size_max(0)) ? 0 : 1; }
 
   KOKKOS_FUNCTION static Scalar* scratch(const Member& team, int level, int count) {
-    return static_cast<Scalar*>(team.team_scratch(level).get_shmem_aligned(sizeof(Scalar) * count, alignment));
+    return static_cast<Scalar*>(
+        team.team_scratch(level).get_shmem_aligned(sizeof(Scalar) * static_cast<std::size_t>(count), alignment));
   }
 
  private:

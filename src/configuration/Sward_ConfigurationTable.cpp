@@ -84,7 +84,7 @@ const toml::node* ConfigurationTable::find(const std::string& key) {
 
 std::string ConfigurationTable::text(const std::string& key) {
   if (find(key) == nullptr) fail(key, "is missing");
-  const std::string value = text(key, "");
+  std::string value = text(key, "");
   if (value.empty()) fail(key, "is empty");
   return value;
 }

@@ -45,6 +45,9 @@ class SafetensorsFolder {
  public:
   explicit SafetensorsFolder(const std::filesystem::path& folder);
   // `tensors_` points into `files_`, whose entries stay in place when it is moved but not when it is copied.
+  SafetensorsFolder(const SafetensorsFolder&) = delete;
+  SafetensorsFolder& operator=(const SafetensorsFolder&) = delete;
+  ~SafetensorsFolder() = default;
   SafetensorsFolder(SafetensorsFolder&&) = default;
   SafetensorsFolder& operator=(SafetensorsFolder&&) = default;
 

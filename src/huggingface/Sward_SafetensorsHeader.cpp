@@ -93,6 +93,7 @@ SafetensorsEntry parse_entry(const std::filesystem::path& path, const std::strin
 void require_gapless(const std::filesystem::path& path, const std::map<std::string, SafetensorsEntry>& entries,
                      std::uint64_t data_begin, std::uint64_t data_end) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  ranges.reserve(entries.size());
   for (const auto& [name, entry] : entries) ranges.emplace_back(entry.begin, entry.end);
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t reached = data_begin;

@@ -45,6 +45,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   // The parameters refer to the workspace inside.
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
+  ~Optimizer() override = default;
 
   /// Zeroes all state, for a run that starts afresh.
   void initialize(const ExecutionSpace& space);

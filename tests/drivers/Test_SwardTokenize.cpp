@@ -165,6 +165,10 @@ TEST(SwardTokenize, RefusesBadInputInOneLine) {
   expect_refused(program("sward-tokenize") + " " + input + " --output x", folder, "--tokenizer is required");
   expect_refused(tokenize(input + " " + none, output), folder, none + ": no such file");
   expect_refused(tokenize(folder.path().string(), output), folder, folder.path().string() + ": is a folder");
+  write_file(folder / "packed.txt", "\x1f\x8b\x08 and so on");
+  expect_refused(tokenize((folder / "packed.txt").string(), output), folder, "packed.txt: is compressed");
+  write_file(folder / "a.jsonl", "{}");
+  expect_refused(tokenize((folder / "a.jsonl").string(), output), folder, "a.jsonl: JSON lines");
   expect_refused(tokenize(input, folder.path(), "--force"), folder, folder.path().string() + ": is a folder");
   expect_refused(tokenize(input, folder / "none/a.h5"), folder, "there is no folder");
   expect_refused(tokenize((folder / "blank.txt").string(), output), folder, output.string() + ": no document");

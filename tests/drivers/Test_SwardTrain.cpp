@@ -326,6 +326,21 @@ TEST(SwardTrainInput, GoingBackIsRefusedWhileThereAreLaterCheckpoints) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
+TEST(SwardTrainInput, RanksThatFindDifferentCheckpointsDoNotStart) {
+  // Each rank has an output folder of its own, as on nodes that do not share one; only the first holds a run.
+  const TrainingFolder folder;
+  const std::string output = (folder / "of-rank-").string();
+  ASSERT_EQ(run_command(folder.train({"output.directory=" + output + "0", "schedule.steps=2"})).status, 0);
+  write_file(folder / "start.sh", "exec " + program("sward-train") + " " + (folder / "run.toml").string() +
+                                      " --resume auto --set output.directory=" + output + "$OMPI_COMM_WORLD_RANK");
+  const auto before = snapshot(folder.path());
+  const CommandResult result = run_for_errors(on_ranks(2, "sh " + (folder / "start.sh").string()));
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(lines_with(result.output, "sward-train: ").size(), 1U) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("ranks find different checkpoints"));
+  EXPECT_EQ(snapshot(folder.path()), before);
+}
+
 TEST(SwardTrainInput, ACheckpointOfAnotherRunIsNotGoneOnWith) {
   const TrainingFolder folder;
   ASSERT_EQ(run_command(folder.train({"schedule.steps=1"})).status, 0);

@@ -69,6 +69,28 @@ TEST(AtomicFile, names_the_file_when_the_folder_is_missing) {
   EXPECT_THAT(message_of<std::runtime_error>(create), testing::HasSubstr("missing/a: cannot create"));
 }
 
+TEST(AtomicFile, what_a_kill_left_behind_is_removed_and_nothing_else) {
+  const TemporaryFolder folder;
+  write_file(folder / "checkpoint.h5", "kept");
+  write_file(folder / ".hidden", "kept");
+  {
+    AtomicFile interrupted(folder / "checkpoint.h5");
+    std::filesystem::copy(interrupted.temporary(), folder / ".checkpoint.h5.0badcafe.sward-tmp");
+  }
+  EXPECT_EQ(folder.file_count(), 3U);
+  remove_temporaries(folder.path());
+  EXPECT_EQ(folder.file_count(), 2U);
+  EXPECT_EQ(read_file(folder / "checkpoint.h5"), "kept");
+  EXPECT_EQ(read_file(folder / ".hidden"), "kept");
+}
+
+TEST(AtomicFile, the_name_of_a_temporary_is_one_that_is_removed) {
+  const TemporaryFolder folder;
+  AtomicFile interrupted(folder / "checkpoint.h5");
+  remove_temporaries(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(interrupted.temporary()));
+}
+
 TEST(AtomicFile, has_the_permissions_of_an_ordinary_file) {
   const TemporaryFolder folder;
   AtomicFile(folder / "a").commit();

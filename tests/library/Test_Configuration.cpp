@@ -244,6 +244,16 @@ TEST(Configuration, presets_have_the_published_shapes) {
     EXPECT_THROW(preset_shape(name), std::out_of_range) << name;
 }
 
+TEST(Configuration, key_value_heads_follow_the_heads_beside_a_preset) {
+  const TemporaryFolder folder;
+  ConfigurationText text;
+  text["model"] = {{"preset", "'llama-60m'"}, {"num_heads", "16"}};
+  write_file(folder / "train.toml", text.text());
+  const Configuration c = read_configuration(folder / "train.toml");
+  EXPECT_EQ(c.shape.num_heads, 16);
+  EXPECT_EQ(c.shape.num_key_value_heads, 16);
+}
+
 TEST(Configuration, every_example_reads_and_is_what_its_name_says) {
   std::size_t presets = 0;
   bool quickstart = false;
