@@ -52,8 +52,9 @@ class LaunchRecording {
   }
 
  private:
-  static void record_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t) {
-    allocations().emplace_back(label);
+  static void record_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t size) {
+    // Kokkos reports the team scratch of kernels that use none.
+    if (size > 0) allocations().emplace_back(label);
   }
   static void record_launch(const char* label, std::uint32_t device, std::uint64_t* id) {
     launches().push_back({label, device});
