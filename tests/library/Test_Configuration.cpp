@@ -14,25 +14,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
-
-Configuration read_text(const std::string& text, const std::vector<std::string>& settings = {}) {
-  const TemporaryFolder folder;
-  write_file(folder / "run.toml", text);
-  return read_configuration(folder / "run.toml", settings);
-}
-
-/// The error that a text gives, without the folder in front of the file's name; it is one line.
-std::string error_of(const std::string& text, const std::vector<std::string>& settings = {}) {
-  const TemporaryFolder folder;
-  write_file(folder / "run.toml", text);
-  std::string message = message_of<InputError>([&] { read_configuration(folder / "run.toml", settings); });
-  EXPECT_THAT(message, Not(HasSubstr("\n")));
-  const std::string prefix = folder.path().string() + "/";
-  if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
-  return message;
-}
 
 TEST(Configuration, reads_every_key) {
   const Configuration c = read_text(R"(

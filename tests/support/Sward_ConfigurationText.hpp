@@ -1,8 +1,15 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "Sward_Configuration.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_TestFiles.hpp"
 
 namespace Sward::Test {
 
@@ -63,5 +70,23 @@ class ConfigurationText {
  private:
   std::map<std::string, Section> sections_;
 };
+
+/// Reads a configuration from a file with this text.
+inline Configuration read_text(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  return read_configuration(folder / "run.toml", settings);
+}
+
+/// The error that a text gives, without the folder in front of the file's name; it is one line.
+inline std::string error_of(const std::string& text, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  write_file(folder / "run.toml", text);
+  std::string message = message_of<InputError>([&] { read_configuration(folder / "run.toml", settings); });
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  const std::string prefix = folder.path().string() + "/";
+  if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
+  return message;
+}
 
 }  // namespace Sward::Test
