@@ -1,6 +1,9 @@
 #pragma once
 
 #include <KokkosKernels_config.h>
+#ifdef SWARD_WITH_ONEDNN
+#include <dnnl.h>
+#endif
 
 #include <KokkosBlas_Host_tpl.hpp>
 #include <Kokkos_Core.hpp>
@@ -17,6 +20,11 @@ namespace Sward {
 inline constexpr bool has_host_blas = true;
 #else
 inline constexpr bool has_host_blas = false;
+#endif
+#ifdef SWARD_WITH_ONEDNN
+inline constexpr bool has_onednn = true;
+#else
+inline constexpr bool has_onednn = false;
 #endif
 
 template <class View, class Scalar>
@@ -64,10 +72,26 @@ struct ProductRange {
 };
 
 #ifdef KOKKOSKERNELS_ENABLE_TPL_BLAS
-/// C = alpha op(A) op(B) + beta C: each thread of the instance computes a piece of C with the host's BLAS. The
+/// C = alpha op(A) op(B) + beta C for row-major matrices with the given distances between rows, on the calling thread:
+/// by oneDNN in float, where it is there, and by the BLAS that Kokkos Kernels was built with.
+template <class Scalar>
+void host_gemm(char op_a, char op_b, int m, int n, int k, Scalar alpha, const Scalar* a, int a_stride, const Scalar* b,
+               int b_stride, Scalar beta, Scalar* c, int c_stride) {
+#ifdef SWARD_WITH_ONEDNN
+  if constexpr (std::is_same_v<Scalar, float>) {
+    if (dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride) != dnnl_success)
+      Kokkos::abort("Sward::matrix_product: oneDNN's product failed");
+    return;
+  }
+#endif
+  // BLAS reads row-major matrices as their transposes, so it computes Cᵀ = op(B)ᵀ op(A)ᵀ.
+  KokkosBlas::Impl::HostBlas<Scalar>::gemm(op_b, op_a, n, m, k, alpha, b, b_stride, a, a_stride, beta, c, c_stride);
+}
+
+/// C = alpha op(A) op(B) + beta C: each thread of the instance computes a piece of C with the host's library. The
 /// library's own threads would meet after every block of the sum, which costs 10% at the sizes of a layer and half at
-/// the narrow products of compressed gradients. A BLAS that uses OpenMP, or no threads, takes one thread inside a
-/// thread.
+/// the narrow products of compressed gradients. A library that uses OpenMP, or no threads, takes one
+/// thread inside a thread.
 template <class ExecutionSpace, class AView, class BView, class CView>
 void host_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
                          typename CView::non_const_value_type alpha, const AView& a, const BView& b,
@@ -94,10 +118,8 @@ void host_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Tra
         const Scalar* const left = a.data() + rows.begin * a_row;
         const Scalar* const right = b.data() + columns.begin * b_column;
         Scalar* const result = c.data() + static_cast<std::ptrdiff_t>(rows.begin) * c_stride + columns.begin;
-        // BLAS reads row-major matrices as their transposes, so it computes Cᵀ = op(B)ᵀ op(A)ᵀ.
-        KokkosBlas::Impl::HostBlas<Scalar>::gemm(b_is_transposed ? 'T' : 'N', a_is_transposed ? 'T' : 'N', columns.size,
-                                                 rows.size, k, alpha, right, b_stride, left, a_stride, beta, result,
-                                                 c_stride);
+        host_gemm(a_is_transposed ? 'T' : 'N', b_is_transposed ? 'T' : 'N', rows.size, columns.size, k, alpha, left,
+                  a_stride, right, b_stride, beta, result, c_stride);
       });
 }
 #endif

@@ -41,9 +41,10 @@ void library_matrix_product(const ExecutionSpace& space, Transpose transpose_a, 
 
 /// C = alpha op(A) op(B) + beta C, with op(A) of m x k, op(B) of k x n and C of m x n. Asynchronous on `space`.
 ///
-/// On hosts each thread calls BLAS for a piece of C; elsewhere Kokkos Kernels calls the vendor's library. Small
-/// products (small_product_limit) are summed in double. beta = 0 overwrites C whatever it holds, NaN included. Rows may
-/// be strided (row and column ranges of a row-major matrix). Throws ExtentError when the extents do not fit together.
+/// On hosts each thread calls oneDNN or BLAS for a piece of C; elsewhere Kokkos Kernels calls the vendor's library.
+/// Small products (small_product_limit) are summed in double. beta = 0 overwrites C whatever it holds, NaN included.
+/// Rows may be strided (row and column ranges of a row-major matrix). Throws ExtentError when the extents do not fit
+/// together.
 template <class ExecutionSpace, class AView, class BView, class CView>
 void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
                     typename CView::non_const_value_type alpha, const AView& a, const BView& b,
