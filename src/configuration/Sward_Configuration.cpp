@@ -112,7 +112,7 @@ void read_optimizer(ConfigurationTable& table, Configuration& configuration) {
   optimizer.adam.epsilon = table.number("optimizer.epsilon", std::numeric_limits<float>::min(), infinity, 1e-8);
   optimizer.adam.weight_decay = table.number("optimizer.weight_decay", 0.0, infinity, 0.0);
   optimizer.clip = table.number("optimizer.clip", 0.0, infinity, 0.0);
-  require_default(table, "optimizer.nonfinite", "stop");
+  configuration.skip_nonfinite = table.choice<bool>("optimizer.nonfinite", {{"stop", false}, {"skip", true}}, "stop");
   require_default(table, "optimizer.state", "float");
 }
 

@@ -46,6 +46,7 @@ struct Configuration {
   BatchOptions batch;
   double learning_rate = 0.0;
   OptimizerOptions optimizer;
+  bool skip_nonfinite = false;  ///< an update whose loss or gradient is not finite is skipped instead of ending the run
   ScheduleOptions schedule;
   OutputOptions output;
   std::uint64_t seed = 0;

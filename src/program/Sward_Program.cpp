@@ -1,5 +1,7 @@
 #include "Sward_Program.hpp"
 
+#include <H5public.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -25,6 +27,13 @@ std::string one_line(const std::string& message) {
   return line;
 }
 
+/// HDF5's own handler at exit crashes where a full disk has left a file unfinished. All files are closed by their
+/// owners, so it has nothing to do. HDF5 takes the request only once.
+void leave_out_hdf5_exit_handler() {
+  static const bool is_left_out = H5dont_atexit() >= 0;
+  if (!is_left_out) throw std::runtime_error("HDF5 was in use before the program began");
+}
+
 void print_error(const std::string& name, const std::exception& error) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(error.what()).c_str());
 }
@@ -33,6 +42,7 @@ void print_error(const std::string& name, const std::exception& error) {
 
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
+    leave_out_hdf5_exit_handler();
     const int status = body();
     if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
     return status;
