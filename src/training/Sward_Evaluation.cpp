@@ -11,29 +11,40 @@ namespace Sward {
 
 namespace {
 
-/// The batch of sequences `first` to `last`; targets of the places left over do not count.
+/// The batch of sequences `first` to `last`; masked targets and those of the places left over do not count.
 TokenBatch read_sequences(const TokenFile& data, std::uint64_t first, std::uint64_t last, const BatchShape& shape) {
-  TokenBatch batch{std::vector<std::int32_t>(shape.tokens(), 0), std::vector<std::int32_t>(shape.tokens(), -1)};
+  TokenBatch batch;
+  batch.inputs.assign(shape.tokens(), 0);
+  batch.targets.assign(shape.tokens(), -1);
   const std::vector<std::uint32_t> tokens = data.read(first * shape.length, (last - first) * shape.length + 1);
+  const std::vector<std::uint32_t> mask = data.loss_mask(first * shape.length, tokens.size());
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
     batch.inputs[i] = static_cast<std::int32_t>(tokens[i]);
-    batch.targets[i] = static_cast<std::int32_t>(tokens[i + 1]);
+    if (mask[i + 1] == 1) batch.targets[i] = static_cast<std::int32_t>(tokens[i + 1]);
   }
   return batch;
 }
 
 }  // namespace
 
+void require_evaluable(const TokenFile& data, std::uint64_t sequence_length) {
+  const std::uint64_t count = data.sequence_count(sequence_length);
+  if (count == 0)
+    throw InputError(data.path().string() + ": is shorter than one sequence of " + std::to_string(sequence_length) +
+                     " tokens and its target");
+  if (!has_counting_target(data, 1, count * sequence_length))
+    throw InputError(data.path().string() + ": /loss_mask: no target counts");
+}
+
 template <class ExecutionSpace, class Scalar>
 double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& model, const TokenFile& data,
                 const Communicator<MpiSpace>& communicator) {
   const BatchShape& shape = model.batch();
-  const std::uint64_t count = data.token_count() > 0 ? (data.token_count() - 1) / shape.length : 0;
-  if (count == 0)
-    throw InputError(data.path().string() + ": is shorter than one sequence of " + std::to_string(shape.length) +
-                     " tokens and its target");
+  require_evaluable(data, shape.length);
+  const std::uint64_t count = data.sequence_count(shape.length);
   const auto ranks = static_cast<std::uint64_t>(communicator.size());
   double loss = 0.0;
+  std::int64_t targets = 0;
   for (std::uint64_t batch = static_cast<std::uint64_t>(communicator.rank()); batch * shape.sequences < count;
        batch += ranks) {
     const std::uint64_t first = batch * shape.sequences;
@@ -42,8 +53,9 @@ double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& mode
     model.set_batch(space, tokens.inputs, tokens.targets);
     model.forward(space);
     loss += model.loss_sum(space);
+    targets += std::count_if(tokens.targets.begin(), tokens.targets.end(), [](std::int32_t t) { return t >= 0; });
   }
-  return communicator.sum(loss) / static_cast<double>(count * shape.length);
+  return communicator.sum(loss) / communicator.sum(static_cast<double>(targets));
 }
 
 template double evaluate(const Kokkos::DefaultExecutionSpace&, Llama<Kokkos::DefaultExecutionSpace, float>&,

@@ -6,12 +6,13 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
 #include "Sward_Metrics.hpp"
-#include "Sward_TokenFile.hpp"
+#include "Sward_TokenStream.hpp"
 
 namespace Sward {
 
@@ -38,6 +39,7 @@ class Trainer {
 
  private:
   void check_batch() const;
+  void open_data();
   void check_data() const;
   void choose_checkpoint(const std::string& resume);
   void require_same_start() const;
@@ -45,6 +47,8 @@ class Trainer {
   void place(Arena<Space>& arena);
   void start();
 
+  std::vector<TokenBatch> read_batches(std::int64_t step);
+  double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
   UpdateMetrics update(std::int64_t step);
   void log(const UpdateMetrics& metrics) const;
@@ -56,7 +60,7 @@ class Trainer {
   Configuration configuration_;
   Communicator<MpiSpace>& communicator_;
   Space space_;
-  std::shared_ptr<const TokenFile> train_;
+  std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
