@@ -199,8 +199,8 @@ TEST(TokenFile, reads_masks_and_starts_of_every_integer_width) {
     EXPECT_TRUE(masked.has_loss_mask());
     EXPECT_THAT(masked.loss_mask(0, 3), ElementsAre(0, 1, 1));
     EXPECT_THAT(masked.loss_mask(1, 1), ElementsAre(1));
-    write_beside_tokens(folder / "a.h5", "document_starts", type, {0, 1, 1, 2});
-    EXPECT_THAT(TokenFile(folder / "a.h5").document_starts(), ElementsAre(0, 1, 1, 2));
+    write_beside_tokens(folder / "b.h5", "document_starts", type, {0, 1, 1, 2});
+    EXPECT_THAT(TokenFile(folder / "b.h5").document_starts(), ElementsAre(0, 1, 1, 2));
   }
   write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
   const TokenFile plain(folder / "a.h5");
