@@ -107,9 +107,13 @@ TEST(SwardEvaluate, PrintsALineForEachOfSeveralFiles) {
     EXPECT_EQ(run_command(evaluate(golden, golden_tokens + " --data " + other, 24, "", ranks)).output, wanted);
   }
   // Nothing is printed for a good file before a bad one.
-  const CommandResult result = run_command(evaluate(golden, golden_tokens + " no/tokens.h5", 24));
-  EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.output, "sward-evaluate: no/tokens.h5: no such file\n");
+  write_token_file(folder / "short.h5", {1, 2, 3}, 97);
+  for (const auto& [bad, wanted] : {std::pair<std::string, std::string>("no/tokens.h5", "no such file"),
+                                    {other, "is shorter than one sequence of 24 tokens and its target"}}) {
+    const CommandResult result = run_command(evaluate(golden, golden_tokens + " " + bad, 24));
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.output, "sward-evaluate: " + bad + ": " + wanted + "\n");
+  }
 }
 
 TEST(SwardEvaluate, IsWhatTrainingReportsAsValidationLoss) {
