@@ -13,6 +13,7 @@ namespace {
 
 std::vector<double> weights_of(const std::vector<TokenSource>& sources) {
   std::vector<double> weights;
+  weights.reserve(sources.size());
   for (const TokenSource& source : sources) weights.push_back(source.weight);
   return weights;
 }
