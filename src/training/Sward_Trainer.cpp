@@ -31,13 +31,7 @@ std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
 Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
   check_batch();
-  train_ = std::make_shared<const TokenFile>(configuration.data.train);
-  if (!configuration.data.validation.empty())
-    validation_ = std::make_unique<const TokenFile>(configuration.data.validation);
-  check_data();
-  stream_ = std::make_unique<TokenStream>(train_, static_cast<std::uint64_t>(configuration.data.sequence_length),
-                                          static_cast<std::uint64_t>(configuration.batch.sequences),
-                                          configuration.data.order, configuration.seed);
+  open_data();
   checkpoint_ = find_resume_point(configuration, resume, communicator);
   place(planned_);
   check_disk();
@@ -50,6 +44,17 @@ void Trainer::check_batch() const {
                                  configuration_.batch.sequences, communicator_.size(), configuration_.batch.micro));
 }
 
+void Trainer::open_data() {
+  const DataOptions& data = configuration_.data;
+  for (const TrainingFile& file : data.train)
+    train_.push_back({std::make_shared<const TokenFile>(file.path), file.weight});
+  if (!data.validation.empty()) validation_ = std::make_unique<const TokenFile>(data.validation);
+  check_data();
+  stream_ = std::make_unique<TokenStream>(train_, static_cast<std::uint64_t>(data.sequence_length),
+                                          static_cast<std::uint64_t>(configuration_.batch.sequences), data.order,
+                                          configuration_.seed, data.document_attention);
+}
+
 void Trainer::check_data() const {
   const auto vocabulary = static_cast<std::uint32_t>(configuration_.shape.vocab_size);
   const auto ranks = static_cast<std::uint64_t>(communicator_.size());
@@ -60,12 +65,11 @@ void Trainer::check_data() const {
     const std::uint64_t last = file.token_count() * (rank + 1) / ranks;
     check_tokens(file, first, last - first, vocabulary);
   };
-  check_share(*train_);
+  for (const TokenSource& source : train_) check_share(*source.file);
   if (validation_ == nullptr) return;
   check_share(*validation_);
-  if (validation_->token_count() <= static_cast<std::uint64_t>(configuration_.data.sequence_length))
-    throw InputError(fmt::format("{}: is shorter than one sequence of {} tokens and its target",
-                                 validation_->path().string(), configuration_.data.sequence_length));
+  require_evaluable(*validation_, static_cast<std::uint64_t>(configuration_.data.sequence_length));
+  if (configuration_.data.document_attention) validation_->document_starts();
 }
 
 void Trainer::check_disk() const {
@@ -125,22 +129,48 @@ void Trainer::start() {
   metrics_ = std::make_unique<MetricsFile>(configuration_.output.directory / "metrics.jsonl", first_step_);
 }
 
-double Trainer::compute_gradients(std::int64_t step) {
+/// This rank's micro-batches of an update.
+std::vector<TokenBatch> Trainer::read_batches(std::int64_t step) {
   const std::int64_t micro = configuration_.batch.micro;
   const std::int64_t micro_steps = configuration_.batch.sequences / (micro * communicator_.size());
-  const std::int64_t tokens = configuration_.batch.sequences * configuration_.data.sequence_length;
-  double loss = 0.0;
-  optimizer_->begin_update(space_, step, static_cast<int>(micro_steps));
+  std::vector<TokenBatch> batches;
   for (std::int64_t j = 0; j < micro_steps; ++j) {
     const std::int64_t first = (j * communicator_.size() + communicator_.rank()) * micro;
-    const TokenBatch batch = stream_->read(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(first),
-                                           static_cast<std::uint64_t>(micro));
-    model_->set_batch(space_, batch.inputs, batch.targets);
+    batches.push_back(stream_->read(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(first),
+                                    static_cast<std::uint64_t>(micro)));
+  }
+  return batches;
+}
+
+/// Targets of an update that count, over all ranks and micro-batches; the gradients' scale has to be known before the
+/// first backward pass.
+double Trainer::count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const {
+  const std::int64_t sequences = configuration_.batch.sequences;
+  if (!stream_->has_loss_mask()) return static_cast<double>(sequences * configuration_.data.sequence_length);
+  std::int64_t mine = 0;
+  for (const TokenBatch& batch : batches)
+    mine += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t target) { return target >= 0; });
+  const double targets = communicator_.sum(static_cast<double>(mine));
+  if (targets == 0.0)
+    throw TrainingError(
+        fmt::format("step {}: by /loss_mask no target counts in its sequences, {} to {} of the run; "
+                    "raise 'batch.sequences'",
+                    step + 1, step * sequences, (step + 1) * sequences - 1));
+  return targets;
+}
+
+double Trainer::compute_gradients(std::int64_t step) {
+  const std::vector<TokenBatch> batches = read_batches(step);
+  const double targets = count_targets(step, batches);
+  double loss = 0.0;
+  optimizer_->begin_update(space_, step, static_cast<int>(batches.size()));
+  for (const TokenBatch& batch : batches) {
+    model_->set_batch(space_, batch.inputs, batch.targets, batch.document_first);
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.
-    model_->forward_backward(space_, 1.0 / static_cast<double>(tokens), *optimizer_);
+    model_->forward_backward(space_, 1.0 / targets, *optimizer_);
     loss += model_->loss_sum(space_);
   }
-  return communicator_.sum(loss) / static_cast<double>(tokens);
+  return communicator_.sum(loss) / targets;
 }
 
 UpdateMetrics Trainer::update(std::int64_t step) {
@@ -190,7 +220,7 @@ void Trainer::log(const UpdateMetrics& metrics) const {
 }
 
 void Trainer::evaluate_now(std::int64_t step) {
-  const double loss = evaluate(space_, *model_, *validation_, communicator_);
+  const double loss = evaluate(space_, *model_, *validation_, configuration_.data.document_attention, communicator_);
   if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;
   metrics_->write_evaluation(step, loss);

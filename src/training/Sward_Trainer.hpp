@@ -7,13 +7,14 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
 #include "Sward_Metrics.hpp"
 #include "Sward_PendingCheckpoint.hpp"
-#include "Sward_TokenFile.hpp"
+#include "Sward_TokenStream.hpp"
 
 namespace Sward {
 
@@ -42,11 +43,14 @@ class Trainer {
 
  private:
   void check_batch() const;
+  void open_data();
   void check_data() const;
   void check_disk() const;
   void place(Arena<Space>& arena);
   void start();
 
+  std::vector<TokenBatch> read_batches(std::int64_t step);
+  double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
   UpdateMetrics update(std::int64_t step);
   bool is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const;
@@ -61,7 +65,7 @@ class Trainer {
   Configuration configuration_;
   Communicator<MpiSpace>& communicator_;
   Space space_;
-  std::shared_ptr<const TokenFile> train_;
+  std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
