@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <span>
 
@@ -19,11 +20,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct WeightType {
+  Sward::SafetensorsType type;
+  const char* torch_name;
+};
+
+const std::map<std::string, WeightType> weight_types{{"float", {Sward::SafetensorsType::f32, "float32"}},
+                                                     {"bfloat16", {Sward::SafetensorsType::bf16, "bfloat16"}},
+                                                     {"half", {Sward::SafetensorsType::f16, "float16"}}};
+
 struct Arguments {
   fs::path from;
   fs::path to;
   bool force = false;
-  Sward::SafetensorsType type = Sward::SafetensorsType::f32;
+  std::string dtype = "float";
   std::uint64_t shard_bytes = 5'000'000'000;
 };
 
@@ -52,7 +62,8 @@ void write_weights(const Sward::CheckpointFile& checkpoint, const Arguments& arg
     const auto extents = Sward::file_extents(parameter);
     tensors.push_back({parameter.name, {extents.begin(), extents.end()}});
   }
-  Sward::SafetensorsFolderWriter writer(arguments.to, tensors, arguments.type, arguments.shard_bytes);
+  Sward::SafetensorsFolderWriter writer(arguments.to, tensors, weight_types.at(arguments.dtype).type,
+                                        arguments.shard_bytes);
   for (const Sward::ParameterInfo& parameter : checkpoint.parameters())
     writer.write(parameter.name, checkpoint.read_weight(parameter));
   writer.commit();
@@ -65,11 +76,6 @@ void write_tokenizer(const fs::path& path, const std::string& model) {
   stream.close();
   if (!stream) throw std::runtime_error(path.string() + ": cannot write to it");
   atomic.commit();
-}
-
-const char* torch_name(Sward::SafetensorsType type) {
-  if (type == Sward::SafetensorsType::bf16) return "bfloat16";
-  return type == Sward::SafetensorsType::f16 ? "float16" : "float32";
 }
 
 void require_new_checkpoint(const fs::path& to, bool force) {
@@ -99,7 +105,7 @@ void checkpoint_to_folder(const Arguments& arguments) {
   if (!tokenizer.empty()) write_tokenizer(arguments.to / "tokenizer.model", tokenizer);
   const std::int64_t length = checkpoint.header().sequence_length;
   Sward::write_huggingface_config(arguments.to, checkpoint.header().shape, length > 0 ? length : 2048,
-                                  torch_name(arguments.type));
+                                  weight_types.at(arguments.dtype).torch_name);
 }
 
 int convert(const Arguments& arguments, bool shapes_a_folder) {
@@ -120,22 +126,18 @@ int convert(const Arguments& arguments, bool shapes_a_folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using Type = Sward::SafetensorsType;
   CLI::App app("Converts between a checkpoint and a Hugging Face folder of LlamaForCausalLM.", "sward-convert");
   Arguments arguments;
   app.add_option("from", arguments.from, "a checkpoint (.h5), or a folder with config.json and weights in safetensors")
       ->required();
   app.add_option("to", arguments.to, "what to write: a folder for a checkpoint, a checkpoint for a folder")->required();
   app.add_flag("--force", arguments.force, "write over what is there");
-  const std::map<std::string, Type> types{{"float", Type::f32}, {"bfloat16", Type::bf16}, {"half", Type::f16}};
-  auto* dtype = app.add_option("--dtype", arguments.type, "of a folder's weights: float (default), bfloat16 or half")
-                    ->transform(CLI::Transformer(types).description(""))
-                    ->check(CLI::IsMember(types).description(""))
-                    ->option_text("NAME");
+  auto* dtype = app.add_option("--dtype", arguments.dtype, "of a folder's weights: float (default), bfloat16 or half")
+                    ->check(CLI::IsMember({"float", "bfloat16", "half"}).description(""));
   auto* shard = app.add_option("--max-shard-size", arguments.shard_bytes,
-                               "of a folder's files: bytes, or with a unit as 500MB (default 5GB)")
+                               "of each of a folder's files: bytes, or with a unit, as 500MB (default 5GB)")
                     ->transform(CLI::AsSizeValue(true).description(""))
-                    ->check(CLI::PositiveNumber.description(""))
+                    ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()).description(""))
                     ->option_text("SIZE");
   app.footer(
       "Weights go over bit for bit, unless --dtype rounds them, and a tokenizer.model goes along; optimizer state\n"
