@@ -89,11 +89,11 @@ void require_new_checkpoint(const fs::path& to, bool force) {
 void require_new_folder(const fs::path& to, bool with_tokenizer, bool force) {
   if (fs::exists(to) && !fs::is_directory(to))
     throw Sward::InputError(to.string() + ": is a file, wanted a folder's name");
-  std::vector<const char*> names{"config.json", "model.safetensors", "model.safetensors.index.json"};
-  if (with_tokenizer) names.push_back("tokenizer.model");
-  for (const char* name : names)
-    if (fs::exists(to / name) && !force)
-      throw Sward::InputError((to / name).string() + ": exists already; --force writes over it");
+  std::vector<fs::path> files = Sward::list_weight_files(to);
+  files.push_back(to / "config.json");
+  if (with_tokenizer) files.push_back(to / "tokenizer.model");
+  for (const fs::path& file : files)
+    if (fs::exists(file) && !force) throw Sward::InputError(file.string() + ": exists already; --force writes over it");
 }
 
 void checkpoint_to_folder(const Arguments& arguments) {

@@ -26,6 +26,17 @@ std::uint64_t bytes_of(const SafetensorsTensor& tensor, SafetensorsType type) {
 
 }  // namespace
 
+std::vector<std::filesystem::path> list_weight_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  if (!std::filesystem::is_directory(folder)) return files;
+  if (std::filesystem::exists(folder / index_name)) files.push_back(folder / index_name);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name == whole_name || is_shard_name(name)) files.push_back(entry.path());
+  }
+  return files;
+}
+
 SafetensorsFolderWriter::SafetensorsFolderWriter(std::filesystem::path folder,
                                                  const std::vector<SafetensorsTensor>& tensors, SafetensorsType type,
                                                  std::uint64_t shard_bytes)
@@ -76,13 +87,11 @@ void SafetensorsFolderWriter::commit() {
 
 /// The index goes first: without it, or model.safetensors, no reader takes a mixture of old and new shards for a model.
 void SafetensorsFolderWriter::remove_old_weights() const {
-  std::filesystem::remove(folder_ / index_name);
-  // A single new file replaces the old one in one step.
-  if (shards_.size() > 1) std::filesystem::remove(folder_ / whole_name);
-  std::vector<std::filesystem::path> old;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_))
-    if (is_shard_name(entry.path().filename().string())) old.push_back(entry.path());
-  for (const std::filesystem::path& path : old) std::filesystem::remove(path);
+  for (const std::filesystem::path& path : list_weight_files(folder_)) {
+    // A single new file replaces the old one in one step.
+    const bool replaced = shards_.size() == 1 && path.filename() == whole_name;
+    if (!replaced) std::filesystem::remove(path);
+  }
 }
 
 void SafetensorsFolderWriter::write_index() const {

@@ -10,6 +10,10 @@
 
 namespace Sward {
 
+/// The files of weights that a folder has: model.safetensors.index.json, which comes first, model.safetensors, and
+/// shards. None where there is no such folder.
+std::vector<std::filesystem::path> list_weight_files(const std::filesystem::path& folder);
+
 /// Writes a folder's weights, one tensor at a time: model.safetensors, or, where they are larger than a shard may be,
 /// shards model-00001-of-00002.safetensors ... with model.safetensors.index.json. Nothing appears under these names
 /// before `commit()`, and the index last. Failures are std::runtime_error naming the file.
@@ -23,7 +27,7 @@ class SafetensorsFolderWriter {
   /// As SafetensorsWriter::write.
   void write(const std::string& name, std::span<const float> values);
 
-  /// Gives the files their names. Weights of before under these names, or in shards, are removed.
+  /// Gives the files their names. Those of `list_weight_files` from before are removed.
   void commit();
 
  private:

@@ -158,7 +158,8 @@ TEST(SwardConvert, WritesOverNothingUnlessForced) {
   expect_refused(convert(golden, folder / "model.h5"), folder.path(), (folder / "model.h5").string());
   expect_converted(convert(golden, folder / "model.h5", "--force"));
   EXPECT_EQ(CheckpointFile(folder / "model.h5").parameters().size(), 21U);
-  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json"}) {
+  for (const char* name :
+       {"config.json", "model.safetensors", "model-00002-of-00003.safetensors", "model.safetensors.index.json"}) {
     const std::filesystem::path target = folder / ("with-" + std::string(name));
     std::filesystem::create_directory(target);
     write_file(target / name, "precious");

@@ -85,6 +85,20 @@ TEST(SafetensorsFolderWriter, leaves_no_weights_of_before) {
   }
 }
 
+TEST(SafetensorsFolderWriter, lists_the_files_that_it_would_remove) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(list_weight_files(folder.path()).empty());
+  EXPECT_TRUE(list_weight_files(folder / "none").empty());
+  for (const char* name : {"a", "config.json", "model-card.safetensors.md", "tokenizer.model"})
+    write_file(folder / name, "");
+  EXPECT_TRUE(list_weight_files(folder.path()).empty());
+  for (const char* name : {"model.safetensors", "model-1-of-2.safetensors", "model.safetensors.index.json"})
+    write_file(folder / name, "");
+  const auto files = list_weight_files(folder.path());
+  EXPECT_EQ(files.size(), 3U);
+  EXPECT_EQ(files.front(), folder / "model.safetensors.index.json");
+}
+
 TEST(SafetensorsFolderWriter, shows_nothing_before_it_is_complete) {
   const TemporaryFolder folder;
   write_folder(folder.path(), 128);
