@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <span>
 
@@ -126,6 +125,8 @@ int convert(const Arguments& arguments, bool shapes_a_folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A negative number is read as one beyond this.
+  constexpr std::uint64_t largest_shard = std::uint64_t{1} << 62;
   CLI::App app("Converts between a checkpoint and a Hugging Face folder of LlamaForCausalLM.", "sward-convert");
   Arguments arguments;
   app.add_option("from", arguments.from, "a checkpoint (.h5), or a folder with config.json and weights in safetensors")
@@ -137,7 +138,7 @@ int main(int argc, char** argv) {
   auto* shard = app.add_option("--max-shard-size", arguments.shard_bytes,
                                "of each of a folder's files: bytes, or with a unit, as 500MB (default 5GB)")
                     ->transform(CLI::AsSizeValue(true).description(""))
-                    ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()).description(""))
+                    ->check(CLI::Range(std::uint64_t{1}, largest_shard).description(""))
                     ->option_text("SIZE");
   app.footer(
       "Weights go over bit for bit, unless --dtype rounds them, and a tokenizer.model goes along; optimizer state\n"
