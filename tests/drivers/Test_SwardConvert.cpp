@@ -99,7 +99,7 @@ TEST(SwardConvert, WritesShardsAndReadsThem) {
   EXPECT_EQ(bytes.size(), 6U);
   for (const auto& [file, size] : bytes) EXPECT_LE(size, 40'000U) << file->path();
   expect_converted(convert(folder / "shards", folder / "again.h5"));
-  EXPECT_EQ(read_file(folder / "again.h5"), read_file(folder / "model.h5"));
+  EXPECT_TRUE(read_file(folder / "again.h5") == read_file(folder / "model.h5"));
   // Without a limit there is one file again, and no shard of before.
   expect_converted(convert(folder / "model.h5", folder / "shards", "--force"));
   EXPECT_EQ(snapshot(folder / "shards").size(), 2U);
