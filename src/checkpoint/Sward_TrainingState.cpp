@@ -7,6 +7,7 @@
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_Tokenizer.hpp"
 
 namespace Sward {
 
@@ -153,6 +154,12 @@ void load_initial_weights(const ExecutionSpace& space, const std::filesystem::pa
 LlamaShape read_initial_shape(const std::filesystem::path& initial) {
   if (std::filesystem::is_directory(initial)) return read_huggingface_config(initial);
   return CheckpointFile(initial).header().shape;
+}
+
+std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
+  if (!std::filesystem::is_directory(initial)) return CheckpointFile(initial).tokenizer_model();
+  const std::filesystem::path path = initial / "tokenizer.model";
+  return std::filesystem::exists(path) ? read_tokenizer_model(path) : std::string();
 }
 
 using Space = Kokkos::DefaultExecutionSpace;

@@ -37,6 +37,9 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer();
 /// Throws InputError when they are not a model, or one without a begin and an end piece.
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(std::string_view model, const std::string& source);
 
+/// The bytes of a file with a SentencePiece model. Throws InputError when it cannot be read.
+std::string read_tokenizer_model(const std::filesystem::path& path);
+
 /// "bytes", or the path of a SentencePiece model. Throws InputError when there is no such model.
 std::unique_ptr<Tokenizer> make_tokenizer(const std::string& name_or_path);
 

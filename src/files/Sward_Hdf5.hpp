@@ -103,6 +103,7 @@ class Hdf5File {
  private:
   Hdf5File(std::filesystem::path path, H5Handle file, bool writing);
 
+  void create_parents(const std::string& name);
   H5Handle open_dataset(const std::string& name) const;
   std::size_t length(const std::string& name) const;
   void write_values(const std::string& name, hid_t type, const void* values, std::size_t count,

@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sentencepiece_trainer.h>
 
 #include <cstdint>
 #include <random>
@@ -10,30 +9,13 @@
 #include "Sward_TokenFile.hpp"
 #include "Sward_TokenFileWriter.hpp"
 #include "Sward_Tokenizer.hpp"
+#include "Sward_TrainTokenizer.hpp"
 
 namespace Sward::Test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// A small model with byte fallback, of the kind that LLaMA uses, trained on a few made-up lines.
-std::string train_model(const TemporaryFolder& folder, const std::string& more_options = "") {
-  std::string text;
-  for (const char* noun : {"meadow", "river", "sward", "forest", "garden"}) {
-    for (const char* verb : {"grows", "sleeps", "waits", "shines"}) {
-      text += std::string("the ") + noun + " " + verb + " while the other " + noun + " never " + verb + ".\n";
-    }
-  }
-  write_file(folder / "text", text);
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      "--input=" + (folder / "text").string() + " --model_prefix=" + (folder / "model").string() +
-      " --vocab_size=320 --model_type=bpe --byte_fallback=true --normalization_rule_name=identity"
-      " --remove_extra_whitespaces=false --minloglevel=2 " +
-      more_options);
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  return (folder / "model.model").string();
-}
 
 std::string random_bytes(std::size_t count) {
   std::mt19937 engine(3);
@@ -58,7 +40,7 @@ TEST(ByteTokenizer, maps_bytes_to_themselves) {
 
 TEST(SentencePieceTokenizer, round_trips_text) {
   const TemporaryFolder folder;
-  const auto tokenizer = make_tokenizer(train_model(folder));
+  const auto tokenizer = make_tokenizer(train_tokenizer(folder));
   EXPECT_EQ(tokenizer->name(), "sentencepiece");
   EXPECT_EQ(tokenizer->vocab_size(), 320U);
   EXPECT_EQ(tokenizer->begin_token(), 1U);
@@ -77,7 +59,7 @@ TEST(SentencePieceTokenizer, round_trips_text) {
 
 TEST(SentencePieceTokenizer, is_the_same_from_its_own_model) {
   const TemporaryFolder folder;
-  const std::string path = train_model(folder);
+  const std::string path = train_tokenizer(folder);
   const auto tokenizer = make_tokenizer(path);
   EXPECT_EQ(tokenizer->model(), read_file(path));
   const auto copy = make_sentencepiece_tokenizer(tokenizer->model(), "memory");
@@ -86,7 +68,7 @@ TEST(SentencePieceTokenizer, is_the_same_from_its_own_model) {
 
 TEST(SentencePieceTokenizer, names_a_model_that_is_none) {
   const TemporaryFolder folder;
-  const std::string path = train_model(folder);
+  const std::string path = train_tokenizer(folder);
   EXPECT_THAT(message_of<InputError>([&] { make_tokenizer(folder / "none"); }), HasSubstr("none: cannot read"));
   EXPECT_THROW(make_tokenizer(folder.path().string()), InputError);
   write_file(folder / "half", read_file(path).substr(0, 3000));
@@ -94,7 +76,7 @@ TEST(SentencePieceTokenizer, names_a_model_that_is_none) {
   write_file(folder / "noise", random_bytes(3000));
   EXPECT_THROW(make_tokenizer(folder / "noise"), InputError);
   EXPECT_THROW(make_sentencepiece_tokenizer("", "nothing"), InputError);
-  train_model(folder, "--bos_id=-1");
+  train_tokenizer(folder, "--bos_id=-1");
   EXPECT_THAT(message_of<InputError>([&] { make_tokenizer(path); }), HasSubstr("no begin or no end"));
 }
 
@@ -106,7 +88,7 @@ TEST(Tokenizer, comes_out_of_a_token_file) {
     writer.commit();
     return make_tokenizer(TokenFile(folder / "a.h5"));
   };
-  const auto pieces = make_tokenizer(train_model(folder));
+  const auto pieces = make_tokenizer(train_tokenizer(folder));
   EXPECT_EQ(write("sentencepiece", pieces->model())->encode("the sward"), pieces->encode("the sward"));
   EXPECT_EQ(write("bytes", "")->vocab_size(), 258U);
   EXPECT_EQ(write("none", ""), nullptr);
