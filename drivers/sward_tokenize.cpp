@@ -75,7 +75,8 @@ void describe_inputs(CLI::App& app, Options& options) {
   app.add_option("--max-bad", options.max_bad,
                  "Bad documents (not UTF-8, not JSON, wrong fields, tokens beyond the vocabulary, too long) to leave "
                  "out; one more is an error, and nothing is written. Empty documents are always left out")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 void describe(CLI::App& app, Options& options) {
