@@ -48,7 +48,7 @@ EncodedPart DocumentEncoder::encode(const DocumentPart& part, DocumentForm form)
       throw BadDocument(DocumentFault::overlong,
                         form == DocumentForm::text
                             ? "this document has no place at which it can be cut, such as a "
-                              "space, within a MiB"
+                              "space, within 2 MiB"
                             : fmt::format("this line is longer than {} MiB", json_line_size >> 20));
     }
     if (form == DocumentForm::text) encode_text(part.text, part.begins, encoded);

@@ -60,6 +60,15 @@ TEST(DividedText, divides_as_defined) {
   }
 }
 
+TEST(DividedText, finds_separators_across_blocks) {
+  // A block is 1 MiB: separators before, across and after its end, and a stretch longer than several blocks.
+  const std::string separator = "<|end|>";
+  for (std::size_t length = (1 << 20) - 9; length < (1 << 20) + 3; ++length) {
+    const std::string text = std::string(length, 'a') + separator + "b" + separator + std::string(5 << 20, 'c');
+    EXPECT_EQ(read(text, separator), split(text, separator)) << length;
+  }
+}
+
 TEST(DividedText, divides_random_text_of_several_blocks) {
   std::mt19937 engine(11);
   for (const std::string separator : {"\n", "<|end|>", "\n\n"}) {

@@ -103,6 +103,15 @@ TEST(DocumentReader, gives_long_documents_in_parts) {
   EXPECT_EQ(parts_of(*reader).size(), 1U);
 }
 
+TEST(DocumentReader, gives_a_first_part_of_some_size) {
+  // The only place within the first two MiB lies near the front.
+  const std::string text = "near " + std::string(2 * part_size, 'b') + " " + words(3 * part_size);
+  const auto reader = make_text_reader(std::make_unique<MemorySource>(text), DocumentDivision::none, "", cut_at_space);
+  const std::vector<DocumentPart> parts = parts_of(*reader);
+  EXPECT_GE(parts.front().text.size(), part_size / 16);
+  EXPECT_THAT(join(parts), ElementsAre(Pair(text, 1)));
+}
+
 TEST(DocumentReader, keeps_documents_whole_without_a_way_to_cut) {
   const std::string text = words(7U << 20);
   const auto reader = make_text_reader(std::make_unique<MemorySource>(text, 100'000), DocumentDivision::none, "", {});
