@@ -6,7 +6,7 @@
 
 #include "Sward_TokenFile.hpp"
 #include "Sward_TokenFileContents.hpp"
-#include "Sward_TrainTokenizer.hpp"
+#include "Sward_TrainSentencePiece.hpp"
 #include "Sward_TrainingFolder.hpp"
 
 namespace Sward::Test {
@@ -174,7 +174,7 @@ std::string sample_of(const std::string& command) {
 TEST(SwardEvaluate, TakesTheTokenizerBesideTheWeightsWhereTheTokenFileHasNone) {
   const TrainingFolder folder;
   const TemporaryFolder models;
-  const std::string tokenizer = train_tokenizer(models);
+  const std::string tokenizer = train_sentencepiece(models);
   ASSERT_EQ(run_command(folder.train({"model.vocab_size=320"})).status, 0);
   const std::string hf = (models / "hf").string();
   ASSERT_EQ(run_command(program("sward-convert") + " " + folder.checkpoint(4).string() + " " + hf).status, 0);
