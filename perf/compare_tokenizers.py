@@ -4,9 +4,10 @@
   apt-get install sentencepiece && python3 -m venv build/peer && build/peer/bin/pip install tokenizers sentencepiece protobuf
   build/peer/bin/python perf/compare_tokenizers.py tokenizer.model text.txt
 
-Empty lines are left out and the rest repeated up to --size. Each runs with the same number of threads (spm_encode has
-one) and must give the same number of tokens, or the difference is printed. spm_encode gets --peer-size bytes only,
-because it is slow. Peak memory is that of the process.
+Empty lines are left out and the rest repeated up to --size. All have the same number of threads, but spm_encode, which
+has one. The peers get --peer-size bytes only, because they are slow, and Sward the same once more. Printed are wall time,
+processor time (on a shared machine the fairer one), peak memory, and for the peers how many times as long they take and
+how many tokens more they make.
 """
 
 import argparse
@@ -33,14 +34,14 @@ def parse_arguments():
 
 
 def write_text(path, sources, size):
-    lines = [line for source in sources for line in source.read_bytes().splitlines() if line.strip()]
-    block = b"\n".join(lines) + b"\n"
+    """Line by line, because what this process holds would count as the peak memory of those that it starts."""
+    written = 0
     with open(path, "wb") as file:
-        written = 0
         while written < size:
-            part = block[: int(size) - written]
-            written += file.write(part[: part.rfind(b"\n") + 1] or b"\n" * len(part))
-    return path.stat().st_size
+            for source in sources:
+                with open(source, "rb") as lines:
+                    written += sum(file.write(line) for line in lines if line.strip() and file.tell() < size)
+    return written
 
 
 def write_hugging_face(model_file, path):
@@ -74,7 +75,7 @@ def run_hugging_face(tokenizer_file, text):
 
 
 def measure(command, environment=None):
-    """Seconds, peak memory in MB, and standard output of a command."""
+    """Seconds, seconds of processors, peak memory in MB, and standard output of a command."""
     begin = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True,
                                env={**os.environ, **(environment or {})})
@@ -82,37 +83,50 @@ def measure(command, environment=None):
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command[0]} failed")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1e3, output
+    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3, output
 
 
 def measure_spm(arguments, text, folder):
     ids = folder / "ids.txt"
-    seconds, memory, _ = measure(["spm_encode", f"--model={arguments.model}", "--output_format=id", f"--input={text}",
+    *costs, _ = measure(["spm_encode", f"--model={arguments.model}", "--output_format=id", f"--input={text}",
                                   f"--output={ids}"])
     with open(ids, "rb") as file:
-        return seconds, memory, sum(len(line.split()) for line in file)
+        return *costs, sum(len(line.split()) for line in file)
 
 
 def measure_sward(arguments, text, folder):
-    seconds, memory, output = measure([arguments.bin / "sward-tokenize", text, "--tokenizer", arguments.model,
+    *costs, output = measure([arguments.bin / "sward-tokenize", text, "--tokenizer", arguments.model,
                                        "--split-documents", "line", "--threads", arguments.threads, "--output",
                                        folder / "tokens.h5", "--force"])
     words = output.split()
-    return seconds, memory, int(words[3]) - int(words[1])  # without begin tokens
+    return *costs, int(words[3]) - int(words[1])  # without begin tokens
 
 
-def report(name, size, result, reference):
-    seconds, memory, tokens = result
-    rate = size / seconds / 1e6
-    note = "" if reference is None or tokens == reference else f"  {tokens - reference:+d} tokens"
-    print(f"{name:24}{size / 1e6:8.0f} MB{seconds:9.1f} s{rate:9.2f} MB/s{memory:9.0f} MB peak{note}", flush=True)
-    return rate
+def measure_hugging_face(arguments, text, folder):
+    itself = [sys.executable, __file__, arguments.model, text, "--peer"]
+    subprocess.run([*itself, "write", folder / "tokenizer.json"], check=True)
+    *costs, output = measure([*itself, "encode", folder / "tokenizer.json"],
+                             {"RAYON_NUM_THREADS": str(arguments.threads), "TOKENIZERS_PARALLELISM": "true"})
+    return *costs, int(output)
+
+
+def report(name, size, result, sward):
+    """One line; how many times as fast Sward is, by wall and by processor time, and other tokens, if it is a peer."""
+    seconds, processor, memory, tokens = result
+    print(f"{name:24}{size / 1e6:8.0f} MB{seconds:9.1f} s{processor:9.1f} CPU s{size / seconds / 1e6:8.2f} MB/s"
+          f"{memory:8.0f} MB peak", end="")
+    if sward:
+        print(f"{seconds / sward[0]:8.1f} x wall{processor / sward[1]:8.1f} x CPU{tokens - sward[3]:+d} tokens", end="")
+    print(flush=True)
 
 
 def main():
     arguments = parse_arguments()
     if arguments.peer:
-        return run_hugging_face(*arguments.peer)
+        action, tokenizer_file = arguments.peer
+        if action == "write":
+            return write_hugging_face(arguments.model, tokenizer_file)
+        return run_hugging_face(tokenizer_file, arguments.text[0])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = write_text(folder / "all.txt", arguments.text, arguments.size)
@@ -120,15 +134,9 @@ def main():
         print(f"{arguments.threads} threads, load average {os.getloadavg()[0]:.1f} before the start")
         report("sward-tokenize", size, measure_sward(arguments, folder / "all.txt", folder), None)
         sward = measure_sward(arguments, folder / "peer.txt", folder)
-        rate = report("sward-tokenize", peer_size, sward, None)
-        peers = {"spm_encode, 1 thread": measure_spm(arguments, folder / "peer.txt", folder)}
-        write_hugging_face(arguments.model, folder / "tokenizer.json")
-        peers["Hugging Face tokenizers"] = measure(
-            [sys.executable, __file__, arguments.model, folder / "peer.txt", "--peer", folder / "tokenizer.json",
-             folder / "peer.txt"], {"RAYON_NUM_THREADS": str(arguments.threads), "TOKENIZERS_PARALLELISM": "true"})
-        for peer, (seconds, memory, tokens) in peers.items():
-            other = report(peer, peer_size, (seconds, memory, int(tokens)), sward[2])
-            print(f"{'':24}sward-tokenize is {rate / other:.1f} times as fast")
+        report("sward-tokenize", peer_size, sward, None)
+        report("spm_encode, 1 thread", peer_size, measure_spm(arguments, folder / "peer.txt", folder), sward)
+        report("Hugging Face tokenizers", peer_size, measure_hugging_face(arguments, folder / "peer.txt", folder), sward)
 
 
 if __name__ == "__main__":
