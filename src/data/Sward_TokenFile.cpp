@@ -40,7 +40,8 @@ bool TokenFile::has_document_starts() const { return file_.exists("/document_sta
 std::vector<std::uint64_t> TokenFile::document_starts() const { return file_.read<std::uint64_t>("/document_starts"); }
 
 void check_tokens(const TokenFile& file, std::uint64_t first, std::uint64_t count, std::uint32_t vocab_size) {
-  constexpr std::uint64_t block_size = 1 << 20;
+  // Two chunks as they are usually written; larger blocks would leave the heap larger for the whole run.
+  constexpr std::uint64_t block_size = 1 << 16;
   for (std::uint64_t done = 0; done < count; done += block_size) {
     const std::vector<std::uint32_t> block = file.read(first + done, std::min(block_size, count - done));
     const auto bad = std::find_if(block.begin(), block.end(), [&](std::uint32_t token) { return token >= vocab_size; });

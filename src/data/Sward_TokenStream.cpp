@@ -77,6 +77,8 @@ std::uint64_t TokenStream::sequence_index(std::uint64_t update, std::uint64_t po
   const std::uint64_t place = update % updates_per_epoch() * sequences_per_update_ + position;
   if (order_ == SequenceOrder::sequential) return place;
   if (permutation_.empty() || shuffled_epoch_ != epoch(update)) {
+    // The last epoch's order goes first: two would be the highest point of a run over much data.
+    permutation_ = std::vector<std::uint32_t>();
     permutation_ = shuffled_indices(sequence_count_, seed_, epoch(update));
     shuffled_epoch_ = epoch(update);
   }

@@ -9,6 +9,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ResidentMemory.hpp"
 #include "Sward_Schedule.hpp"
 #include "Sward_TrainingState.hpp"
 
@@ -26,8 +27,9 @@ bool is_inside(const std::filesystem::path& file, const std::filesystem::path& d
 
 Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
-  check_batch();
+  check_batch(configuration, communicator.size());
   train_ = std::make_shared<const TokenFile>(configuration.data.train);
+  plan_ = plan_training(configuration, communicator.size(), train_->token_count(), communicator);
   if (!configuration.data.validation.empty())
     validation_ = std::make_unique<const TokenFile>(configuration.data.validation);
   check_data();
@@ -37,14 +39,6 @@ Trainer::Trainer(const Configuration& configuration, const std::string& resume, 
   choose_checkpoint(resume);
   require_same_start();
   check_output(resume);
-  place(planned_);
-}
-
-void Trainer::check_batch() const {
-  const std::int64_t pass = configuration_.batch.micro * communicator_.size();
-  if (configuration_.batch.sequences % pass != 0)
-    throw InputError(fmt::format("key 'batch.sequences' is {}; it must be a multiple of ranks x batch.micro = {} x {}",
-                                 configuration_.batch.sequences, communicator_.size(), configuration_.batch.micro));
 }
 
 void Trainer::check_data() const {
@@ -128,30 +122,9 @@ void Trainer::check_output(const std::string& resume) const {
     throw InputError(directory.string() + ": 'output.directory' is not a directory");
 }
 
-void Trainer::place(Arena<Space>& arena) {
-  const BatchShape batch{static_cast<std::size_t>(configuration_.batch.micro),
-                         static_cast<std::size_t>(configuration_.data.sequence_length), true};
-  model_.emplace(arena, configuration_.shape, batch, configuration_.recompute);
-  optimizer_.emplace(arena, model_->parameters(), model_->weights(), batch.tokens(), configuration_.optimizer,
-                     communicator_);
-}
-
-std::string Trainer::plan() const {
-  const auto line = [&](const char* name, BlockKind kind) {
-    return fmt::format("  {:<18}{:>12}\n", name, bytes_text(planned_.bytes(kind)));
-  };
-  std::string text =
-      fmt::format("memory on each of {} ranks: {}\n", communicator_.size(), bytes_text(planned_.bytes()));
-  text += line("weights", BlockKind::weight) + line("optimizer states", BlockKind::optimizer_state) +
-          line("gradients", BlockKind::gradient) + line("activations", BlockKind::activation) +
-          line("workspace", BlockKind::workspace);
-  return text + fmt::format("message an update: {}, with a refresh {}\n", bytes_text(optimizer_->planned_bytes(false)),
-                            bytes_text(optimizer_->planned_bytes(true)));
-}
-
 void Trainer::start() {
-  arena_.emplace(Arena<Space>::holding(planned_.bytes()));
-  place(*arena_);
+  arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
+  place_training(*arena_, configuration_, communicator_, model_, optimizer_);
   model_->initialize(space_);
   optimizer_->initialize(space_);
   if (checkpoint_) {
@@ -256,6 +229,14 @@ bool Trainer::is_due(std::int64_t interval, std::int64_t steps_done) const {
   return steps_done == configuration_.schedule.steps || (interval > 0 && steps_done % interval == 0);
 }
 
+void Trainer::log_memory() const {
+  const std::uint64_t arena = communicator_.maximum(arena_->bytes());
+  const std::uint64_t peak = communicator_.maximum(read_resident_memory().peak);
+  if (!is_root()) return;
+  fmt::print("memory of a rank  arena {}, planned {}  peak of the process {}, planned {}\n", bytes_text(arena),
+             bytes_text(plan_.arena_bytes()), bytes_text(peak), bytes_text(plan_.total_bytes()));
+}
+
 void Trainer::run() {
   start();
   for (std::int64_t step = first_step_; step < configuration_.schedule.steps; ++step) {
@@ -268,6 +249,7 @@ void Trainer::run() {
     if (validation_ != nullptr && is_due(configuration_.output.evaluation_interval, step + 1)) evaluate_now(step);
     if (is_due(configuration_.output.checkpoint_interval, step + 1)) save(step + 1);
   }
+  log_memory();
 }
 
 }  // namespace Sward

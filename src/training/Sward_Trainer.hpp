@@ -11,6 +11,7 @@
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
 #include "Sward_Metrics.hpp"
+#include "Sward_Plan.hpp"
 #include "Sward_TokenFile.hpp"
 
 namespace Sward {
@@ -31,23 +32,23 @@ class Trainer {
   /// `resume`: empty, "auto" for the newest checkpoint of the output directory, or a checkpoint's path.
   Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator);
 
-  /// Bytes by kind, and what an update sends, as planned before the first step; for a person to read.
-  std::string plan() const;
+  /// Memory and messages, as planned before the first step.
+  const Plan& plan() const { return plan_; }
   /// Trains to the last step; writes metrics, evaluations and checkpoints. Throws TrainingError.
   void run();
 
  private:
-  void check_batch() const;
   void check_data() const;
   void choose_checkpoint(const std::string& resume);
   void require_same_start() const;
   void check_output(const std::string& resume) const;
-  void place(Arena<Space>& arena);
   void start();
 
   double compute_gradients(std::int64_t step);
   UpdateMetrics update(std::int64_t step);
   void log(const UpdateMetrics& metrics) const;
+  /// The last line: what was planned beside the most that any rank took.
+  void log_memory() const;
   void evaluate_now(std::int64_t step);
   void save(std::int64_t steps_done);
   bool is_due(std::int64_t interval, std::int64_t steps_done) const;
@@ -60,7 +61,7 @@ class Trainer {
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
-  Arena<Space> planned_ = Arena<Space>::measuring();
+  Plan plan_;
   std::optional<Arena<Space>> arena_;
   std::optional<Llama<Space, float>> model_;
   std::optional<Optimizer<Space, float>> optimizer_;
