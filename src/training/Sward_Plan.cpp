@@ -8,8 +8,7 @@
 #include "Sward_Format.hpp"
 #include "Sward_Hdf5.hpp"
 #include "Sward_InputError.hpp"
-#include "Sward_MatrixProduct.hpp"
-#include "Sward_ResidentMemory.hpp"
+#include "Sward_ProcessMemory.hpp"
 
 namespace Sward {
 
@@ -38,29 +37,12 @@ std::vector<PlannedMemory> activations_by_level(const Configuration& configurati
   return activations;
 }
 
-/// This process with the libraries' code and buffers that a step brings in: each kind of product of a step is taken
-/// once, so that their library has made its code.
-std::size_t measure_process() {
-  constexpr std::size_t extent = 256;
-  static_assert(extent * extent * extent > small_product_limit, "the product would not reach the library");
-  using Matrix = Kokkos::View<float**, Kokkos::LayoutRight, Space>;
-  const Space space;
-  const Matrix a("Sward::plan_training::a", extent, extent);
-  const Matrix b("Sward::plan_training::b", extent, extent);
-  const Matrix c("Sward::plan_training::c", extent, extent);
-  for (const float keep : {0.0F, 1.0F}) {
-    matrix_product(space, Transpose::no, Transpose::yes, 1.0F, a, b, keep, c);
-    matrix_product(space, Transpose::no, Transpose::no, 1.0F, a, b, keep, c);
-    matrix_product(space, Transpose::yes, Transpose::no, 1.0F, a, b, keep, c);
-  }
-  space.fence("Sward::plan_training");
-  return read_resident_memory().now;
-}
-
 std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,
-                                        std::optional<std::uint64_t> token_count, std::size_t largest_collective) {
+                                        std::optional<std::uint64_t> token_count, std::size_t logits_rows,
+                                        std::size_t message_copies) {
   const std::size_t tokens = batch_of(configuration).tokens();
-  std::vector<PlannedMemory> outside{{"program_and_libraries", measure_process()}};
+  std::vector<PlannedMemory> outside{
+      {"program_and_libraries", measure_process(configuration.shape, tokens, logits_rows)}};
   // Inputs and targets, and the tokens as they were read.
   outside.push_back({"token_batch", 3 * sizeof(std::int32_t) * tokens});
   if (token_count && configuration.data.order == SequenceOrder::shuffled) {
@@ -70,11 +52,21 @@ std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int 
   }
   const std::size_t files = configuration.data.validation.empty() ? 1 : 2;
   outside.push_back({"token_file_caches", files * hdf5_chunk_bytes});
-  // HDF5 holds a chunk in its cache, a copy for the filters and one with its checksum, and its own tables.
-  outside.push_back({"checkpoint_buffers", 4 * hdf5_chunk_bytes});
-  // MPI receives into memory of its own before it adds.
-  if (ranks > 1) outside.push_back({"message_copy", largest_collective});
+  // As measured: HDF5 has a chunk in its cache, a copy of it for the filters and one with its checksum, besides tables
+  // of its own; a step brings in pages of the program that nothing else runs, and Kokkos' scratch memory.
+  outside.push_back({"checkpoint_buffers", 5 * hdf5_chunk_bytes});
+  outside.push_back({"step_code_and_scratch", std::size_t{2} << 20});
+  if (ranks > 1) outside.push_back({"message_copies", message_copies});
   return outside;
+}
+
+/// MPI receives into memory of its own before it adds. Ranks are never in step, so the messages of all blocks may be
+/// under way at once, and that of the embedding with them; the head's, started first, is through by then.
+std::size_t copies_under_way(const Optimizer<Space, float>& optimizer) {
+  std::size_t bytes = 0;
+  for (const MessageSize& message : optimizer.planned_messages())
+    if (message.layer != "head") bytes += message.regular;
+  return std::max(bytes, optimizer.largest_collective_bytes());
 }
 
 std::size_t sum(const std::vector<PlannedMemory>& memory) {
@@ -122,7 +114,7 @@ Plan plan_training(const Configuration& configuration, int ranks, std::optional<
                 {"workspace", arena.bytes(BlockKind::workspace)}};
   plan.activations = activations_by_level(configuration);
   plan.messages = optimizer->planned_messages();
-  plan.outside = plan_outside(configuration, ranks, token_count, optimizer->largest_collective_bytes());
+  plan.outside = plan_outside(configuration, ranks, token_count, model->logits_slice(), copies_under_way(*optimizer));
   plan.knows_data = token_count.has_value();
   plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
   return plan;

@@ -233,8 +233,8 @@ void Trainer::log_memory() const {
   const std::uint64_t arena = communicator_.maximum(arena_->bytes());
   const std::uint64_t peak = communicator_.maximum(read_resident_memory().peak);
   if (!is_root()) return;
-  fmt::print("memory of a rank  arena {}, planned {}  peak of the process {}, planned {}\n", bytes_text(arena),
-             bytes_text(plan_.arena_bytes()), bytes_text(peak), bytes_text(plan_.total_bytes()));
+  fmt::print("largest rank  arena {}, planned {}  process at its peak {} ({} B), planned {}\n", bytes_text(arena),
+             bytes_text(plan_.arena_bytes()), bytes_text(peak), peak, bytes_text(plan_.total_bytes()));
 }
 
 void Trainer::run() {
