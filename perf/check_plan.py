@@ -3,7 +3,8 @@
 
 Each configuration is planned by `sward-plan --json`, then trained for a few updates with an evaluation and a
 checkpoint. The peak is VmHWM, as sward-train's last line gives it for the rank that took most. Ends with status 1 if
-any configuration is off by more than the tolerance, or any update's message by a byte.
+any configuration is off by more than the tolerance, or any update's message by a byte. On several ranks the copies of
+messages that MPI holds at a time are left open: between none and all of them.
 
   perf/check_plan.py --bin build/host-release/bin
 """
@@ -47,19 +48,19 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build/host-release/bin"),
                         help="folder with the programs")
-    parser.add_argument("--threads", type=int, default=2, help="threads a rank (default 2)")
+    parser.add_argument("--threads", type=int, default=2, help="of all ranks together (default 2)")
     parser.add_argument("--tolerance", type=float, default=0.02, help="of the measured peak (default 0.02)")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of the configurations to check, from 1")
     return parser.parse_args()
 
 
-def environment(arguments):
-    return {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "OMP_PROC_BIND": "false",
+def environment(threads):
+    return {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "false",
             "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
-def run(command, arguments):
-    done = subprocess.run(list(map(str, command)), env=environment(arguments), capture_output=True, text=True)
+def run(command, threads):
+    done = subprocess.run(list(map(str, command)), env=environment(threads), capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stderr}")
     return done.stdout
@@ -69,10 +70,9 @@ def write_tokens(folder, arguments):
     """Random bytes as text: the tokens' values do not matter for the memory."""
     text = folder / "random.txt"
     text.write_bytes(bytes(32 + byte % 90 for byte in os.urandom(2_000_000)))
-    run([arguments.bin / "sward-tokenize", text, "--tokenizer", "bytes", "--output", folder / "train.h5"], arguments)
+    run([arguments.bin / "sward-tokenize", text, "--tokenizer", "bytes", "--output", folder / "train.h5"], 1)
     text.write_bytes(bytes(32 + byte % 90 for byte in os.urandom(4_000)))
-    run([arguments.bin / "sward-tokenize", text, "--tokenizer", "bytes", "--output", folder / "validation.h5"],
-        arguments)
+    run([arguments.bin / "sward-tokenize", text, "--tokenizer", "bytes", "--output", folder / "validation.h5"], 1)
 
 
 def configuration_text(folder, number):
@@ -103,14 +103,24 @@ def check_messages(folder, number, plan):
 
 
 def check(folder, number, arguments):
-    """Planned bytes, measured bytes, and the number of updates whose messages differ."""
+    """The plan, measured bytes, and the number of updates whose messages differ."""
     file = folder / f"{number}.toml"
     file.write_text(configuration_text(folder, number))
     ranks = CONFIGURATIONS[number][-1]
-    plan = json.loads(run([arguments.bin / "sward-plan", file, "--ranks", ranks, "--json"], arguments))
+    threads = max(1, arguments.threads // ranks)
+    plan = json.loads(run([arguments.bin / "sward-plan", file, "--ranks", ranks, "--json"], threads))
     launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks] if ranks > 1 else []
-    log = run([*launch, arguments.bin / "sward-train", file], arguments)
-    return plan["total_bytes"], int(PEAK.search(log).group(1)), check_messages(folder, number, plan)
+    log = run([*launch, arguments.bin / "sward-train", file], threads)
+    return plan, int(PEAK.search(log).group(1)), check_messages(folder, number, plan)
+
+
+def excess(plan, measured):
+    """How far the measured bytes lie outside what the plan allows, as a share of them. The plan is one figure on one
+    rank. On more, MPI holds a copy of each message under way, none to all, as the ranks happen to be in step."""
+    copies = plan["outside"].get("message_copies", 0)
+    least = plan["total_bytes"] - copies
+    most = max(plan["total_bytes"], least + plan["message_bytes"]["regular"]) if copies else least
+    return max(0, least - measured, measured - most) / measured
 
 
 def main():
@@ -123,9 +133,10 @@ def main():
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             write_tokens(folder, arguments)
-            planned, measured, wrong = check(folder, number, arguments)
+            plan, measured, wrong = check(folder, number, arguments)
+        planned = plan["total_bytes"]
         difference = planned / measured - 1
-        bad += abs(difference) > arguments.tolerance or wrong > 0
+        bad += excess(plan, measured) > arguments.tolerance or wrong > 0
         print(f"{number + 1:<4}{shape:9}{method:8}{recompute:11}{length * micro:7}{ranks:7}{planned / 2**20:14.1f}"
               f"{measured / 2**20:15.1f}{difference:12.2%}  {'differ' if wrong else 'equal'}", flush=True)
     sys.exit(1 if bad else 0)

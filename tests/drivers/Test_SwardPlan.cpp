@@ -68,7 +68,7 @@ TEST_P(SwardPlanMessages, AreTheBytesOfTheMetrics) {
   const auto& [method, ranks] = GetParam();
   const TrainingFolder folder;
   const std::vector<std::string> settings{std::string("optimizer.method=") + method, "batch.micro=1",
-                                          "model.num_layers=3", "grass.matrices=['attention', 'head']"};
+                                          "model.num_layers=3", "grass.matrices=[\"attention\", \"head\"]"};
   const CommandResult run = run_command(folder.train(settings, "", ranks));
   ASSERT_EQ(run.status, 0) << run.output;
   const json plan = plan_of(folder, settings, ranks);
@@ -122,10 +122,12 @@ TEST_P(SwardPlanMemory, IsThatOfTheProcess) {
   EXPECT_NEAR(planned / measured_peak(run.output), 1.0, tolerance) << run.output;
 }
 
+// On two ranks with small messages: how many of them MPI holds copies of at once is a matter of time.
 INSTANTIATE_TEST_SUITE_P(
     Runs, SwardPlanMemory,
     ::testing::Values(std::pair(std::vector<std::string>{"model.vocab_size=4000"}, 1),
-                      std::pair(std::vector<std::string>{"optimizer.method=adamw", "run.recompute=block"}, 2)));
+                      std::pair(std::vector<std::string>{"optimizer.method=adamw", "run.recompute=attention"}, 1),
+                      std::pair(std::vector<std::string>{"run.recompute=block"}, 2)));
 
 struct BadPlan {
   std::vector<std::string> settings;
