@@ -14,9 +14,6 @@
 namespace Sward {
 namespace {
 
-// A chunk is the unit of a read and of a checksum; HDF5 caches 1 MiB of them by default.
-constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
-
 /// The innermost message of HDF5's error stack, empty if there is none. Clears the stack.
 std::string take_hdf5_message() {
   std::string message;
@@ -38,7 +35,7 @@ void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 std::vector<hsize_t> chunk_for(const std::vector<std::size_t>& extents, std::size_t element_bytes) {
   std::vector<hsize_t> chunk(extents.size());
-  std::size_t room = std::max<std::size_t>(1, chunk_bytes / element_bytes);
+  std::size_t room = std::max<std::size_t>(1, hdf5_chunk_bytes / element_bytes);
   for (std::size_t i = extents.size(); i-- > 0;) {
     const std::size_t extent = std::clamp<std::size_t>(extents[i], 1, room);
     chunk[i] = extent;
