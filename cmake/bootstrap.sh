@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-needed_packages="g++ cmake ninja-build ccache pkg-config python3-pip python3-venv
+needed_packages="g++ gfortran cmake ninja-build ccache pkg-config python3-pip python3-venv
   openmpi-bin libopenmpi-dev libhdf5-dev hdf5-tools libopenblas-openmp-dev libdnnl-dev librandom123-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev
   libsentencepiece-dev libgtest-dev libgmock-dev libbenchmark-dev"

@@ -16,9 +16,10 @@ using Space = Kokkos::DefaultExecutionSpace;
 
 struct Arguments {
   std::string checkpoint;
-  std::string data;
+  std::vector<std::string> data;
   std::int64_t sequence_length = 0;
   std::int64_t sequences = 8;
+  bool document_attention = false;
   bool sample = false;
   std::string prompt;
   std::string tokenizer;
@@ -28,13 +29,15 @@ struct Arguments {
 void describe(CLI::App& app, Arguments& arguments) {
   constexpr int largest = 1'000'000'000;
   app.add_option("--checkpoint", arguments.checkpoint, "a checkpoint or a Hugging Face folder")->required();
-  app.add_option("--data", arguments.data, "token file; every whole sequence of it counts")->required();
+  app.add_option("--data", arguments.data, "token files; every whole sequence of each counts")->required();
   app.add_option("--sequence-length", arguments.sequence_length, "tokens a sequence")
       ->required()
       ->check(CLI::Range(1, largest));
   app.add_option("--sequences", arguments.sequences, "sequences a pass on one rank")
       ->check(CLI::Range(1, largest))
       ->capture_default_str();
+  app.add_flag("--document-attention", arguments.document_attention,
+               "no attention across documents, as data.attention = \"document\" trains");
   auto* sample = app.add_flag("--sample", arguments.sample, "print a text that the model makes up");
   app.add_option("--prompt", arguments.prompt, "what the text begins with")->needs(sample);
   app.add_option("--sample-tokens", arguments.sampling.tokens, "its length in tokens")
@@ -45,18 +48,24 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->needs(sample)
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  app.add_option("--top-k", arguments.sampling.top_k, "draw from the likeliest so many tokens; 0: from all")
+      ->needs(sample)
+      ->check(CLI::Range(0, largest))
+      ->capture_default_str();
   app.add_option("--seed", arguments.sampling.seed, "of the sample")->needs(sample)->capture_default_str();
   app.add_option("--tokenizer", arguments.tokenizer,
-                 "'bytes' or a SentencePiece model; default: what the token file was made with")
+                 "'bytes' or a SentencePiece model; default: what the (first) token file was made with")
       ->needs(sample);
-  app.footer("Prints 'validation_loss X validation_perplexity Y'. Exit status: 0 finished, 2 bad input, 1 failed.");
+  app.footer(
+      "Prints 'validation_loss X validation_perplexity Y'; with several files a line for each, its path before that.\n"
+      "Targets whose /loss_mask is 0 do not count. Exit status: 0 finished, 2 bad input, 1 failed.");
 }
 
 std::unique_ptr<Sward::Tokenizer> tokenizer_for(const Arguments& arguments, const Sward::TokenFile& data) {
   if (!arguments.tokenizer.empty()) return Sward::make_tokenizer(arguments.tokenizer);
   auto tokenizer = Sward::make_tokenizer(data);
   if (tokenizer == nullptr)
-    throw Sward::InputError(arguments.data + ": carries no tokenizer for a sample; name one with --tokenizer");
+    throw Sward::InputError(data.path().string() + ": carries no tokenizer for a sample; name one with --tokenizer");
   return tokenizer;
 }
 
@@ -84,28 +93,46 @@ void print_sample(const Space& space, const Arguments& arguments, const Sward::L
   fmt::print("sample:\n{}\n", tokenizer.decode(tokens));
 }
 
+/// Opens every file and checks it, so that nothing is printed before all are known to be good.
+std::vector<Sward::TokenFile> open_data(const Arguments& arguments, const Sward::LlamaShape& shape) {
+  std::vector<Sward::TokenFile> files;
+  for (const std::string& path : arguments.data) {
+    const Sward::TokenFile& file = files.emplace_back(path);
+    Sward::check_tokens(file, 0, file.token_count(), static_cast<std::uint32_t>(shape.vocab_size));
+    Sward::require_evaluable(file, static_cast<std::uint64_t>(arguments.sequence_length));
+    if (arguments.document_attention) file.document_starts();
+  }
+  return files;
+}
+
+void print_losses(const Space& space, const Arguments& arguments, const Sward::LlamaShape& shape,
+                  const std::vector<Sward::TokenFile>& files,
+                  const Sward::Communicator<Sward::MpiSpace>& communicator) {
+  Sward::Arena<Space> arena = Sward::Arena<Space>::measuring();
+  const Sward::BatchShape batch{static_cast<std::size_t>(arguments.sequences),
+                                static_cast<std::size_t>(arguments.sequence_length), false};
+  Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
+  for (const Sward::TokenFile& file : files) {
+    const double loss = Sward::evaluate(space, model, file, arguments.document_attention, communicator);
+    if (communicator.rank() != 0) continue;
+    if (files.size() > 1) fmt::print("{} ", file.path().string());
+    fmt::print("validation_loss {:.10f} validation_perplexity {:.10f}\n", loss, std::exp(loss));
+  }
+}
+
 int run(const Arguments& arguments) {
   const Space space;
   const Sward::Communicator<Sward::MpiSpace> communicator;
   const Sward::LlamaShape shape = Sward::read_initial_shape(arguments.checkpoint);
-  const Sward::TokenFile data(arguments.data);
-  Sward::check_tokens(data, 0, data.token_count(), static_cast<std::uint32_t>(shape.vocab_size));
+  const std::vector<Sward::TokenFile> files = open_data(arguments, shape);
   std::unique_ptr<Sward::Tokenizer> tokenizer;
   if (arguments.sample) {
-    tokenizer = tokenizer_for(arguments, data);
+    tokenizer = tokenizer_for(arguments, files.front());
     if (tokenizer->vocab_size() > shape.vocab_size)
-      throw Sward::InputError(fmt::format("{}: the tokenizer has {} tokens, the model {}", arguments.data,
+      throw Sward::InputError(fmt::format("{}: the tokenizer has {} tokens, the model {}", arguments.data.front(),
                                           tokenizer->vocab_size(), shape.vocab_size));
   }
-  {
-    Sward::Arena<Space> arena = Sward::Arena<Space>::measuring();
-    const Sward::BatchShape batch{static_cast<std::size_t>(arguments.sequences),
-                                  static_cast<std::size_t>(arguments.sequence_length), false};
-    Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
-    const double loss = Sward::evaluate(space, model, data, communicator);
-    if (communicator.rank() == 0)
-      fmt::print("validation_loss {:.10f} validation_perplexity {:.10f}\n", loss, std::exp(loss));
-  }
+  print_losses(space, arguments, shape, files, communicator);
   if (tokenizer != nullptr && communicator.rank() == 0) print_sample(space, arguments, shape, *tokenizer);
   return Sward::ExitStatus::finished;
 }

@@ -3,6 +3,7 @@
 #include "Sward_CommandLine.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_Program.hpp"
+#include "Sward_StopRequest.hpp"
 #include "Sward_Trainer.hpp"
 
 namespace {
@@ -24,7 +25,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_flag("--dry-run", arguments.dry_run, "check everything and print the plan, without a step");
   app.footer(
       "Runs alone or under mpirun or srun, one process a rank.\n"
-      "Exit status: 0 finished, 2 bad input (nothing was started), 1 failed.");
+      "SIGUSR1 and SIGTERM end the run behind the update under way, after a checkpoint.\n"
+      "Exit status: 0 finished, 75 stopped on request, 2 bad input (nothing was started), 1 failed.");
 }
 
 int train(const Arguments& arguments) {
@@ -35,8 +37,9 @@ int train(const Arguments& arguments) {
       Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
   Sward::Trainer trainer(configuration, resume, communicator);
   if (communicator.rank() == 0) fmt::print("{}", trainer.plan());
-  if (!arguments.dry_run) trainer.run();
-  return Sward::ExitStatus::finished;
+  if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
+  if (communicator.rank() == 0) fmt::print("stopped on request; go on with --resume auto\n");
+  return Sward::ExitStatus::stopped;
 }
 
 }  // namespace
@@ -47,6 +50,8 @@ int main(int argc, char** argv) {
   describe(app, arguments);
   const Sward::CommandLine command_line(app, argc, argv);
   if (command_line.shows_help()) return Sward::ExitStatus::finished;
+  // Before MPI, whose start takes a while: a request at that time counts too.
+  Sward::watch_for_stop_signals();
   return Sward::run_parallel_program("sward-train", argc, argv, [&] {
     command_line.require_valid();
     return train(arguments);

@@ -45,17 +45,22 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
   });
 }
 
-/// output = softmax(query keyᵀ / sqrt(head_size)) value for each head, over the tokens up to the query's own.
-/// query and output are b x heads * head_size, key and value b x key_value_heads * head_size with b = sequences *
-/// length; logsumexp, b x heads, receives the logarithm of the softmax's denominator for attention_backward.
-/// Source: the online softmax of Dao, "FlashAttention-2", arXiv 2307.08691.
-template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp>
-void attention(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
-               const Value& value, const Output& output, const LogSumExp& logsumexp) {
+/// output = softmax(query keyᵀ / sqrt(head_size)) value for each head, over the tokens of the sequence up to the
+/// query's own, from number first_keys(query's row) of the sequence on: for sequences packed from several documents
+/// that do not see each other. first_keys is a vector of b integers, none of which decreases within a sequence or goes
+/// beyond the token itself, or WholeSequence. query and output are b x heads * head_size, key and value b x
+/// key_value_heads * head_size with b = sequences * length; logsumexp, b x heads, receives the logarithm of the
+/// softmax's denominator for attention_backward. Source: the online softmax of Dao, "FlashAttention-2", arXiv
+/// 2307.08691.
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp>
+void attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+               const Query& query, const Key& key, const Value& value, const Output& output,
+               const LogSumExp& logsumexp) {
   using Scalar = typename Output::non_const_value_type;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const char* const function = "Sward::attention";
   check_attention_shape(function, shape);
+  require_first_keys(function, first_keys, shape);
   require_token_rows(function, "query", query, shape, shape.query_columns());
   require_token_rows(function, "key", key, shape, shape.key_value_columns());
   require_token_rows(function, "value", value, shape, shape.key_value_columns());
@@ -64,7 +69,7 @@ void attention(const ExecutionSpace& space, const AttentionShape& shape, const Q
 
   const int padded = Tile::padded(shape.head_size);
   const int blocks = Tile::blocks(shape.length);
-  const int count = 2 * (Tile::block + Tile::stream) * padded + Tile::stream * Tile::block + 3 * Tile::block;
+  const int count = 2 * (Tile::block + Tile::stream) * padded + Tile::stream * Tile::block + 4 * Tile::block;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
   Kokkos::parallel_for(
@@ -86,17 +91,21 @@ void attention(const ExecutionSpace& space, const AttentionShape& shape, const Q
         Scalar* const maximum = scores + Tile::stream * Tile::block;
         Scalar* const sum = maximum + Tile::block;
         Scalar* const shrink = sum + Tile::block;
+        Scalar* const first_key = shrink + Tile::block;
 
+        load_first_keys(team, first_keys, start + first, queries, Tile::block, first_key);
         load_transposed(team, HeadRows<Query>{query, start + first, queries, query_column, shape.head_size}, scale,
                         Tile::block, padded, query_tile);
         Kokkos::parallel_for(Kokkos::TeamThreadRange(team, Tile::block), [&](const int i) {
-          maximum[i] = -Kokkos::Experimental::infinity_v<Scalar>;
+          // Finite, because a query may see no key of a tile, and infinities have no difference.
+          maximum[i] = -Kokkos::Experimental::finite_max_v<Scalar> / 2;
           sum[i] = 0;
           Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, padded),
                                [&](const int c) { result[i * padded + c] = 0; });
         });
 
-        for (int tile = 0; tile < first + queries; tile += Tile::stream) {
+        const int begin = first_keys(start + first) / Tile::stream * Tile::stream;
+        for (int tile = begin; tile < first + queries; tile += Tile::stream) {
           const int keys = Kokkos::min(int{Tile::stream}, shape.length - tile);
           load_rows(team, HeadRows<Key>{key, start + tile, keys, key_column, shape.head_size}, Tile::stream, padded,
                     key_tile);
@@ -105,8 +114,9 @@ void attention(const ExecutionSpace& space, const AttentionShape& shape, const Q
           team.team_barrier();
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
                              query_tile, [&](const int j, const int i, const Scalar score) {
+                               const bool is_hidden = tile + j > first + i || Scalar(tile + j) < first_key[i];
                                scores[j * Tile::block + i] =
-                                   tile + j > first + i ? -Kokkos::Experimental::infinity_v<Scalar> : score;
+                                   is_hidden ? -Kokkos::Experimental::infinity_v<Scalar> : score;
                              });
           team.team_barrier();
           accumulate_softmax<Tile>(team, scores, maximum, sum, shrink);
@@ -127,6 +137,13 @@ void attention(const ExecutionSpace& space, const AttentionShape& shape, const Q
           Kokkos::single(Kokkos::PerThread(team), [&] { logsumexp(token, head) = maximum[i] + Kokkos::log(sum[i]); });
         });
       });
+}
+
+/// The same over whole sequences.
+template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp>
+void attention(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
+               const Value& value, const Output& output, const LogSumExp& logsumexp) {
+  attention(space, shape, WholeSequence{}, query, key, value, output, logsumexp);
 }
 
 }  // namespace Sward

@@ -68,17 +68,17 @@ KOKKOS_INLINE_FUNCTION void add_rows(const Team& team, const Scalar* tile, int p
 }
 
 /// query_gradient; a team owns a block of queries of one head and streams the keys and values up to them.
-template <class ExecutionSpace, class Query, class Key, class Value, class LogSumExp, class OutputGradient, class Delta,
-          class QueryGradient>
-void attention_query_gradient(const ExecutionSpace& space, const AttentionShape& shape, const Query& query,
-                              const Key& key, const Value& value, const LogSumExp& logsumexp,
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
+          class OutputGradient, class Delta, class QueryGradient>
+void attention_query_gradient(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                              const Query& query, const Key& key, const Value& value, const LogSumExp& logsumexp,
                               const OutputGradient& output_gradient, const Delta& delta,
                               const QueryGradient& query_gradient) {
   using Scalar = typename QueryGradient::non_const_value_type;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const int padded = Tile::padded(shape.head_size);
   const int blocks = Tile::blocks(shape.length);
-  const int count = (3 * Tile::block + 2 * Tile::stream) * padded + Tile::stream * Tile::block + 2 * Tile::block;
+  const int count = (3 * Tile::block + 2 * Tile::stream) * padded + Tile::stream * Tile::block + 3 * Tile::block;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
   Kokkos::parallel_for(
@@ -100,6 +100,7 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
         Scalar* const scores = result + Tile::block * padded;                    // stream x block
         Scalar* const logsumexp_tile = scores + Tile::stream * Tile::block;
         Scalar* const delta_tile = logsumexp_tile + Tile::block;
+        Scalar* const first_key = delta_tile + Tile::block;
 
         const int token = start + first;
         load_transposed(team, HeadRows<Query>{query, token, queries, query_column, shape.head_size}, scale, Tile::block,
@@ -107,11 +108,13 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
         load_transposed(team, HeadRows<OutputGradient>{output_gradient, token, queries, query_column, shape.head_size},
                         Scalar(1), Tile::block, padded, output_gradient_tile);
         load_statistics(team, logsumexp, delta, token, queries, head, Tile::block, logsumexp_tile, delta_tile);
+        load_first_keys(team, first_keys, token, queries, Tile::block, first_key);
         for_each_chunk(team, Tile::block * padded, [&](const int begin, const int end) {
           for (int i = begin; i < end; ++i) result[i] = 0;
         });
 
-        for (int tile = 0; tile < first + queries; tile += Tile::stream) {
+        const int begin = first_keys(token) / Tile::stream * Tile::stream;
+        for (int tile = begin; tile < first + queries; tile += Tile::stream) {
           const int keys = Kokkos::min(int{Tile::stream}, shape.length - tile);
           load_rows(team, HeadRows<Key>{key, start + tile, keys, key_column, shape.head_size}, Tile::stream, padded,
                     key_tile);
@@ -121,7 +124,8 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
                              query_tile, [&](const int j, const int i, const Scalar score) {
                                const Scalar weight = exponential(score - logsumexp_tile[i]);
-                               scores[j * Tile::block + i] = tile + j > first + i ? Scalar(0) : weight;
+                               const bool is_hidden = tile + j > first + i || Scalar(tile + j) < first_key[i];
+                               scores[j * Tile::block + i] = is_hidden ? Scalar(0) : weight;
                              });
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{value_tile, padded, 1},
                              output_gradient_tile, [&](const int j, const int i, const Scalar weight_gradient) {
@@ -141,10 +145,10 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
 /// key_gradient and value_gradient; a team owns a block of keys of one group of heads and streams the queries from them
 /// on, head after head. On hosts a team owns all blocks of keys, one after the other, and so adds up query_gradient in
 /// the same pass: five products a pair of tiles instead of seven in two kernels.
-template <class ExecutionSpace, class Query, class Key, class Value, class LogSumExp, class OutputGradient, class Delta,
-          class QueryGradient, class KeyGradient, class ValueGradient>
-void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape, const Query& query,
-                                  const Key& key, const Value& value, const LogSumExp& logsumexp,
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
+          class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
+void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                                  const Query& query, const Key& key, const Value& value, const LogSumExp& logsumexp,
                                   const OutputGradient& output_gradient, const Delta& delta,
                                   const QueryGradient& query_gradient, const KeyGradient& key_gradient,
                                   const ValueGradient& value_gradient) {
@@ -154,7 +158,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
   const int blocks = Tile::blocks(shape.length);
   const int blocks_of_team = Tile::host ? blocks : 1;
   const int teams_of_pair = blocks / blocks_of_team;
-  const int count = (5 * Tile::block + 3 * Tile::stream) * padded + 2 * Tile::stream * Tile::block + 2 * Tile::stream;
+  const int count = (5 * Tile::block + 3 * Tile::stream) * padded + 2 * Tile::stream * Tile::block + 3 * Tile::stream;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
   Kokkos::parallel_for(
@@ -178,6 +182,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
         Scalar* const slopes = weights + Tile::stream * Tile::block;              // stream x block
         Scalar* const logsumexp_tile = slopes + Tile::stream * Tile::block;
         Scalar* const delta_tile = logsumexp_tile + Tile::stream;
+        Scalar* const first_key = delta_tile + Tile::stream;
 
         const int heads = shape.heads_per_group();
         const int begin = team.league_rank() % teams_of_pair * blocks_of_team;
@@ -197,6 +202,9 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
           for (int head = group * heads; head < (group + 1) * heads; ++head) {
             const int query_column = head * shape.head_size;
             for (int tile = first; tile < shape.length; tile += Tile::stream) {
+              // First keys do not decrease: no later query sees these keys either. The first block of keys goes
+              // through all queries, whose gradients it sets.
+              if (first > 0 && first_keys(start + tile) >= first + keys) break;
               const int queries = Kokkos::min(int{Tile::stream}, shape.length - tile);
               load_rows(team, HeadRows<Query>{query, start + tile, queries, query_column, shape.head_size},
                         Tile::stream, padded, query_tile);
@@ -205,11 +213,13 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
                         Tile::stream, padded, output_gradient_tile);
               load_statistics(team, logsumexp, delta, start + tile, queries, head, Tile::stream, logsumexp_tile,
                               delta_tile);
+              load_first_keys(team, first_keys, start + tile, queries, Tile::stream, first_key);
               team.team_barrier();
               tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{query_tile, padded, 1},
                                  key_tile, [&](const int i, const int j, const Scalar score) {
                                    const Scalar weight = exponential(score - logsumexp_tile[i]);
-                                   weights[i * Tile::block + j] = first + j > tile + i ? Scalar(0) : weight;
+                                   const bool is_hidden = first + j > tile + i || Scalar(first + j) < first_key[i];
+                                   weights[i * Tile::block + j] = is_hidden ? Scalar(0) : weight;
                                  });
               tile_product<Tile>(
                   team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{output_gradient_tile, padded, 1},
@@ -243,18 +253,19 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
 }
 
 /// Gradients of attention with respect to query, key and value, which are overwritten. output and logsumexp are what
-/// attention wrote; delta is workspace, b x heads. Scores are computed again from query and key. No sum depends on the
-/// number of threads.
-/// Source: Dao, "FlashAttention-2", arXiv 2307.08691, on GPUs with the two halves as kernels of their own instead of
-/// atomics.
-template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp,
+/// attention wrote, first_keys what it was given; delta is workspace, b x heads. Scores are computed again from query
+/// and key. No sum depends on the number of threads. Source: Dao, "FlashAttention-2", arXiv 2307.08691, on GPUs with
+/// the two halves as kernels of their own instead of atomics.
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
-void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
-                        const Value& value, const Output& output, const LogSumExp& logsumexp,
-                        const OutputGradient& output_gradient, const Delta& delta, const QueryGradient& query_gradient,
-                        const KeyGradient& key_gradient, const ValueGradient& value_gradient) {
+void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                        const Query& query, const Key& key, const Value& value, const Output& output,
+                        const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
+                        const QueryGradient& query_gradient, const KeyGradient& key_gradient,
+                        const ValueGradient& value_gradient) {
   const char* const function = "Sward::attention_backward";
   check_attention_shape(function, shape);
+  require_first_keys(function, first_keys, shape);
   require_token_rows(function, "query", query, shape, shape.query_columns());
   require_token_rows(function, "key", key, shape, shape.key_value_columns());
   require_token_rows(function, "value", value, shape, shape.key_value_columns());
@@ -267,9 +278,21 @@ void attention_backward(const ExecutionSpace& space, const AttentionShape& shape
   require_token_rows(function, "value_gradient", value_gradient, shape, shape.key_value_columns());
   attention_delta(space, shape, output, output_gradient, delta);
   if constexpr (!runs_on_host<ExecutionSpace>)
-    attention_query_gradient(space, shape, query, key, value, logsumexp, output_gradient, delta, query_gradient);
-  attention_key_value_gradient(space, shape, query, key, value, logsumexp, output_gradient, delta, query_gradient,
-                               key_gradient, value_gradient);
+    attention_query_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
+                             query_gradient);
+  attention_key_value_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
+                               query_gradient, key_gradient, value_gradient);
+}
+
+/// The same over whole sequences.
+template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp,
+          class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
+void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
+                        const Value& value, const Output& output, const LogSumExp& logsumexp,
+                        const OutputGradient& output_gradient, const Delta& delta, const QueryGradient& query_gradient,
+                        const KeyGradient& key_gradient, const ValueGradient& value_gradient) {
+  attention_backward(space, shape, WholeSequence{}, query, key, value, output, logsumexp, output_gradient, delta,
+                     query_gradient, key_gradient, value_gradient);
 }
 
 }  // namespace Sward

@@ -23,6 +23,19 @@ struct AttentionShape {
   KOKKOS_FUNCTION int heads_per_group() const { return heads / key_value_heads; }
 };
 
+/// In place of the list of first keys: every token sees all tokens before it in its sequence.
+struct WholeSequence {
+  KOKKOS_FUNCTION int operator()(int) const { return 0; }
+};
+
+/// Throws unless there is a first key for each token.
+inline void require_first_keys(const char*, const WholeSequence&, const AttentionShape&) {}
+template <class FirstKeys>
+void require_first_keys(const char* function, const FirstKeys& first_keys, const AttentionShape& shape) {
+  static_assert(FirstKeys::rank() == 1, "Sward::attention: first_keys must be a vector");
+  require_extents(function, "first_keys", {first_keys.extent(0)}, {static_cast<std::size_t>(shape.tokens())});
+}
+
 /// Throws unless the numbers of the shape are possible.
 inline void check_attention_shape(const char* function, const AttentionShape& shape) {
   require(shape.sequences >= 0 && shape.length >= 0 && shape.head_size > 0, function,

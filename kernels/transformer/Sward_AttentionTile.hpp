@@ -81,6 +81,16 @@ KOKKOS_INLINE_FUNCTION void load_transposed(const Team& team, const HeadRows<Vie
   });
 }
 
+/// The first keys of `rows` tokens as numbers in scratch. Tokens beyond the valid ones see what the last valid one
+/// sees.
+template <class Team, class FirstKeys, class Scalar>
+KOKKOS_INLINE_FUNCTION void load_first_keys(const Team& team, const FirstKeys& first_keys, int token, int valid,
+                                            int rows, Scalar* tile) {
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, rows), [&](const int i) {
+    tile[i] = static_cast<Scalar>(first_keys(token + (i < valid ? i : valid - 1)));
+  });
+}
+
 /// One operand of a tile product: element (i, k) is data[i * row + k * depth].
 template <class Scalar>
 struct TileFactor {

@@ -90,6 +90,17 @@ std::vector<float> CheckpointFile::read_weight(const ParameterInfo& parameter) c
   return values;
 }
 
+void verify_checkpoint(const CheckpointFile& checkpoint, int part, int parts) {
+  const Hdf5File& file = checkpoint.file();
+  const std::vector<ParameterInfo>& parameters = checkpoint.parameters();
+  for (auto i = static_cast<std::size_t>(part); i < parameters.size(); i += static_cast<std::size_t>(parts)) {
+    file.verify("/weights/" + parameters[i].name);
+    if (!checkpoint.has_optimizer()) continue;
+    const std::string group = "/optimizer/" + parameters[i].name;
+    for (const std::string& name : file.names(group)) file.verify(group + "/" + name);
+  }
+}
+
 std::vector<std::size_t> file_extents(const ParameterInfo& parameter) {
   const auto columns = static_cast<std::size_t>(parameter.columns);
   if (parameter.kind == ParameterKind::norm) return {columns};

@@ -45,6 +45,10 @@ class CheckpointFile {
   std::vector<ParameterInfo> parameters_;
 };
 
+/// Reads part `part` of `parts` of all arrays, weights and optimizer state, so that their checksums are compared: the
+/// ranks of a run share the work. Throws InputError naming the file and the array.
+void verify_checkpoint(const CheckpointFile& checkpoint, int part, int parts);
+
 /// Extents of a parameter in files: norms have one dimension.
 std::vector<std::size_t> file_extents(const ParameterInfo& parameter);
 

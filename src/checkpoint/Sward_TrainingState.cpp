@@ -47,7 +47,9 @@ class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
     file_.create_group(group_);
   }
   void visit(const std::string& name, typename Base::Matrix values) override { write<Scalar>(name, values); }
-  void visit(const std::string& name, typename Base::Integers values) override { write<std::int32_t>(name, values); }
+  void visit(const std::string& name, typename Base::Integers values, int) override {
+    write<std::int32_t>(name, values);
+  }
   void visit(const std::string& name, typename Base::Floats values) override { write<float>(name, values); }
   void visit(const std::string& name, std::int64_t& value) override { file_.write_attribute(group_, name, value); }
 
@@ -71,7 +73,11 @@ class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
   StateReader(const ExecutionSpace& space, const Hdf5File& file, std::string group)
       : space_(space), file_(file), group_(std::move(group)) {}
   void visit(const std::string& name, typename Base::Matrix values) override { read<Scalar>(name, values); }
-  void visit(const std::string& name, typename Base::Integers values) override { read<std::int32_t>(name, values); }
+  void visit(const std::string& name, typename Base::Integers values, int limit) override {
+    for (const std::int32_t value : read<std::int32_t>(name, values))
+      if (value < 0 || value >= limit)
+        file_.fail(group_ + "/" + name, "has " + std::to_string(value) + ", wanted 0 to " + std::to_string(limit - 1));
+  }
   void visit(const std::string& name, typename Base::Floats values) override { read<float>(name, values); }
   void visit(const std::string& name, std::int64_t& value) override {
     value = file_.attribute<std::int64_t>(group_, name);
@@ -79,10 +85,11 @@ class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
 
  private:
   template <class T, class View>
-  void read(const std::string& name, const View& view) {
+  std::vector<T> read(const std::string& name, const View& view) {
     std::vector<T> values(view.size());
     file_.read(group_ + "/" + name, std::span<T>(values), extents_of(view));
     to_device(space_, values, view);
+    return values;
   }
 
   ExecutionSpace space_;
@@ -97,8 +104,9 @@ void require_same_shape(const std::filesystem::path& source, const LlamaShape& f
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
-void save_training_state(const ExecutionSpace& space, const std::filesystem::path& path, const CheckpointHeader& header,
-                         const Llama<ExecutionSpace, Scalar>& model, Optimizer<ExecutionSpace, Scalar>& optimizer) {
+AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
+                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
+                                Optimizer<ExecutionSpace, Scalar>& optimizer) {
   AtomicFile atomic(path);
   Hdf5File file = create_checkpoint(atomic.temporary(), header);
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
@@ -109,7 +117,7 @@ void save_training_state(const ExecutionSpace& space, const std::filesystem::pat
     optimizer.visit_state(parameter.name, writer);
   }
   file.close();
-  atomic.commit();
+  return atomic;
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -148,8 +156,8 @@ LlamaShape read_initial_shape(const std::filesystem::path& initial) {
 }
 
 using Space = Kokkos::DefaultExecutionSpace;
-template void save_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,
-                                  const Llama<Space, float>&, Optimizer<Space, float>&);
+template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,
+                                         const Llama<Space, float>&, Optimizer<Space, float>&);
 template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, float>&);
 template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, float>&);
 template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, float>&);

@@ -2,17 +2,19 @@
 
 #include <filesystem>
 
+#include "Sward_AtomicFile.hpp"
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Llama.hpp"
 #include "Sward_Optimizer.hpp"
 
 namespace Sward {
 
-/// Writes weights and optimizer state under `path`, which appears whole or not at all; waits for `space`.
-/// Throws std::runtime_error naming the file.
+/// Writes weights and optimizer state; the checkpoint is complete, and gets its name `path` when the caller commits it.
+/// Waits for `space`. Throws std::runtime_error naming the file.
 template <class ExecutionSpace, class Scalar>
-void save_training_state(const ExecutionSpace& space, const std::filesystem::path& path, const CheckpointHeader& header,
-                         const Llama<ExecutionSpace, Scalar>& model, Optimizer<ExecutionSpace, Scalar>& optimizer);
+AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
+                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
+                                Optimizer<ExecutionSpace, Scalar>& optimizer);
 
 /// Reads the weights of a checkpoint into a model of the same shape; waits for `space`.
 /// Throws InputError naming the file and the parameter.

@@ -91,12 +91,29 @@ void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoi
   configuration.shape = shape;
 }
 
+std::vector<TrainingFile> read_training_files(ConfigurationTable& table) {
+  std::vector<TrainingFile> files;
+  std::vector<double> weights;
+  for (const auto& [path, weight] : table.weighted_paths("data.train", 1e-6, 1e9)) {
+    files.push_back({path, weight});
+    weights.push_back(weight);
+  }
+  try {
+    const MixtureSchedule schedule(weights);
+  } catch (const std::invalid_argument& error) {
+    table.fail("data.train", error.what());
+  }
+  return files;
+}
+
 void read_data(ConfigurationTable& table, Configuration& configuration) {
-  configuration.data.train = table.text("data.train");
+  configuration.data.train = read_training_files(table);
   configuration.data.validation = table.text("data.validation", "");
   configuration.data.sequence_length = table.integer("data.sequence_length", 1);
   configuration.data.order = table.choice<SequenceOrder>(
       "data.order", {{"shuffled", SequenceOrder::shuffled}, {"sequential", SequenceOrder::sequential}}, "shuffled");
+  configuration.data.document_attention =
+      table.choice<bool>("data.attention", {{"sequence", false}, {"document", true}}, "sequence");
   configuration.batch.sequences = table.integer("batch.sequences", 1);
   configuration.batch.micro = table.integer("batch.micro", 1);
 }
@@ -112,7 +129,7 @@ void read_optimizer(ConfigurationTable& table, Configuration& configuration) {
   optimizer.adam.epsilon = table.number("optimizer.epsilon", std::numeric_limits<float>::min(), infinity, 1e-8);
   optimizer.adam.weight_decay = table.number("optimizer.weight_decay", 0.0, infinity, 0.0);
   optimizer.clip = table.number("optimizer.clip", 0.0, infinity, 0.0);
-  require_default(table, "optimizer.nonfinite", "stop");
+  configuration.skip_nonfinite = table.choice<bool>("optimizer.nonfinite", {{"stop", false}, {"skip", true}}, "stop");
   require_default(table, "optimizer.state", "float");
 }
 

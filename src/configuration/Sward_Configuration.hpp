@@ -12,11 +12,18 @@
 
 namespace Sward {
 
+/// A token file and how often its sequences come, in proportion to the other files' weights.
+struct TrainingFile {
+  std::filesystem::path path;
+  double weight = 1.0;
+};
+
 struct DataOptions {
-  std::filesystem::path train;
+  std::vector<TrainingFile> train;   ///< at least one
   std::filesystem::path validation;  ///< empty: no evaluation
   std::int64_t sequence_length = 0;
   SequenceOrder order = SequenceOrder::shuffled;
+  bool document_attention = false;  ///< no attention across the documents of a sequence
 };
 
 struct BatchOptions {
@@ -46,6 +53,7 @@ struct Configuration {
   BatchOptions batch;
   double learning_rate = 0.0;
   OptimizerOptions optimizer;
+  bool skip_nonfinite = false;  ///< an update whose loss or gradient is not finite is skipped instead of ending the run
   ScheduleOptions schedule;
   OutputOptions output;
   std::uint64_t seed = 0;

@@ -159,6 +159,33 @@ std::vector<std::string> ConfigurationTable::texts(const std::string& key, std::
   return values;
 }
 
+std::pair<std::string, double> ConfigurationTable::weighted_path(const toml::node& node, const std::string& key,
+                                                                 double least, double most) const {
+  if (!node.is_table()) fail(key, "must be {path = \"...\", weight = ...}");
+  const toml::table& entry = *node.as_table();
+  for (const auto& [name, value] : entry)
+    if (name != "path" && name != "weight")
+      fail(key + "." + std::string(name.str()), "is unknown; allowed in '" + key + "': path, weight");
+  for (const char* name : {"path", "weight"})
+    if (!entry.contains(name)) fail(key, std::string("has no ") + name);
+  const std::string path = entry["path"].value_or("");
+  if (path.empty()) fail(key + ".path", "must be a string, not empty");
+  return {path, number_of(*entry.get("weight"), key + ".weight", least, most)};
+}
+
+std::vector<std::pair<std::string, double>> ConfigurationTable::weighted_paths(const std::string& key, double least,
+                                                                               double most) {
+  const toml::node* node = find(key);
+  if (node != nullptr && !node->is_string() && !node->is_array())
+    fail(key, "must be a string or a list of {path, weight}");
+  if (node == nullptr || node->is_string()) return {{text(key), 1.0}};
+  if (node->as_array()->empty()) fail(key, "is empty");
+  std::vector<std::pair<std::string, double>> files;
+  for (const toml::node& entry : *node->as_array())
+    files.push_back(weighted_path(entry, key + "[" + std::to_string(files.size()) + "]", least, most));
+  return files;
+}
+
 void ConfigurationTable::check_all_known() const {
   for (const auto& [section, node] : table_) {
     for (const auto& [name, value] : *node.as_table()) {

@@ -30,6 +30,8 @@ class ConfigurationTable {
   double number(const std::string& key, double least, double most, double otherwise);
   std::vector<double> numbers(const std::string& key, double least, double most, std::vector<double> otherwise);
   std::vector<std::string> texts(const std::string& key, std::vector<std::string> otherwise);
+  /// A list of {path, weight}, or a string: a path alone, of weight 1. Weights lie between both bounds.
+  std::vector<std::pair<std::string, double>> weighted_paths(const std::string& key, double least, double most);
 
   /// One of the given words, as the value that goes with it.
   template <class Value>
@@ -55,6 +57,8 @@ class ConfigurationTable {
 
  private:
   const toml::node* find(const std::string& key);
+  std::pair<std::string, double> weighted_path(const toml::node& node, const std::string& key, double least,
+                                               double most) const;
   double number_of(const toml::node& node, const std::string& key, double least, double most) const;
   void set(const std::string& setting);
 

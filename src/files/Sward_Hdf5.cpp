@@ -219,6 +219,17 @@ void Hdf5File::read_values(const std::string& name, hid_t type, void* values, st
   }
 }
 
+void Hdf5File::verify(const std::string& name) const {
+  const std::vector<std::size_t> found = extents(name);
+  const H5Handle dataset = open_dataset(name);
+  const H5Handle stored(H5Dget_type(dataset.get()), H5Tclose);
+  if (!stored) fail(name, "cannot read the type");
+  std::vector<std::byte> bytes(product(found) * H5Tget_size(stored.get()));
+  if (!bytes.empty() && H5Dread(dataset.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+    fail(name, "cannot read the dataset");
+  }
+}
+
 void Hdf5File::close() {
   if (writing_ && H5Fflush(file_.get(), H5F_SCOPE_LOCAL) < 0) fail("/", "cannot write the file out");
   if (!file_.close()) fail("/", "cannot close the file");

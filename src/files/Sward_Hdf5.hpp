@@ -80,6 +80,9 @@ class Hdf5File {
     return values;
   }
 
+  /// Reads a whole dataset of any type and keeps nothing: every checksum of it is compared.
+  void verify(const std::string& name) const;
+
   bool has_attribute(const std::string& object, const std::string& name) const;
   /// Attributes are scalars; text is stored with a fixed length, which the metadata checksum covers (variable-length
   /// text would lie in a heap without one).

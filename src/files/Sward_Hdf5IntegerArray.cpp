@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,12 +21,21 @@ Hdf5IntegerArray::Hdf5IntegerArray(const Hdf5File& file, const std::string& name
 }
 
 void Hdf5IntegerArray::read(const Hdf5File& file, std::uint64_t offset, std::span<std::uint32_t> values) const {
+  read_values(file, offset, values);
+}
+
+void Hdf5IntegerArray::read(const Hdf5File& file, std::uint64_t offset, std::span<std::uint64_t> values) const {
+  read_values(file, offset, values);
+}
+
+template <class T>
+void Hdf5IntegerArray::read_values(const Hdf5File& file, std::uint64_t offset, std::span<T> values) const {
   if (offset > size_ || values.size() > size_ - offset) {
     file.fail(name_, fmt::format("has {} values, wanted {} from {}", size_, values.size(), offset));
   }
   if (values.empty()) return;
   const bool is_unsigned = H5Tget_sign(type_.get()) == H5T_SGN_NONE;
-  if (is_unsigned && H5Tget_size(type_.get()) <= 4) return read_block(file, offset, values);
+  if (is_unsigned && H5Tget_size(type_.get()) <= sizeof(T)) return read_block(file, offset, values);
   // HDF5 clips what does not fit, so anything else is read wide and checked here.
   if (is_unsigned) return read_narrowed<std::uint64_t>(file, offset, values);
   read_narrowed<std::int64_t>(file, offset, values);
@@ -43,19 +53,19 @@ void Hdf5IntegerArray::read_block(const Hdf5File& file, std::uint64_t offset, st
   }
 }
 
-template <class Wide>
-void Hdf5IntegerArray::read_narrowed(const Hdf5File& file, std::uint64_t offset,
-                                     std::span<std::uint32_t> values) const {
+template <class Wide, class T>
+void Hdf5IntegerArray::read_narrowed(const Hdf5File& file, std::uint64_t offset, std::span<T> values) const {
   constexpr std::size_t block_size = 1 << 16;
   std::vector<Wide> block(std::min(block_size, values.size()));
   for (std::size_t done = 0; done < values.size(); done += block.size()) {
     const std::size_t count = std::min(block.size(), values.size() - done);
     read_block(file, offset + done, std::span<Wide>(block.data(), count));
     for (std::size_t i = 0; i < count; ++i) {
-      if (!std::in_range<std::uint32_t>(block[i])) {
-        file.fail(name_, fmt::format("{} at position {} is not in 0 to 2^32 - 1", block[i], offset + done + i));
+      if (!std::in_range<T>(block[i])) {
+        file.fail(name_, fmt::format("{} at position {} is not in 0 to 2^{} - 1", block[i], offset + done + i,
+                                     std::numeric_limits<T>::digits));
       }
-      values[done + i] = static_cast<std::uint32_t>(block[i]);
+      values[done + i] = static_cast<T>(block[i]);
     }
   }
 }

@@ -53,9 +53,10 @@ class Llama {
   /// Draws N(0, 0.02²) for matrices and sets norms to 1; the same bits for a seed on any backend.
   void initialize_weights(const ExecutionSpace& space, std::uint64_t seed);
 
-  /// Copies one batch to the device: tokens() inputs and targets; a negative target does not count.
+  /// Copies one batch to the device: tokens() inputs and targets; a negative target does not count. first_keys, if any,
+  /// has for each token the number within its sequence of the first token that it sees; without, the whole sequence.
   void set_batch(const ExecutionSpace& space, std::span<const std::int32_t> inputs,
-                 std::span<const std::int32_t> targets);
+                 std::span<const std::int32_t> targets, std::span<const std::int32_t> first_keys = {});
 
   /// Forward pass; the loss of each token of the batch is then in `losses()`.
   void forward(const ExecutionSpace& space);
@@ -141,6 +142,7 @@ class Llama {
 
   Vector<int> inputs_;
   Vector<int> targets_;
+  Vector<int> first_keys_;
   Matrix cosine_;
   Matrix sine_;
   std::vector<Matrix> hidden_;  ///< input of each block, then the last block's output

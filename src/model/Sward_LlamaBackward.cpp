@@ -71,7 +71,7 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Matrix query = query_of(g.query_key_value);
   const Matrix key = key_of(g.query_key_value);
   const Matrix value = value_of(g.query_key_value);
-  attention_backward(space, attention_shape(), query_of(a.query_key_value), key_of(a.query_key_value),
+  attention_backward(space, attention_shape(), first_keys_, query_of(a.query_key_value), key_of(a.query_key_value),
                      value_of(a.query_key_value), a.output, a.logsumexp, g.output, g.delta, query, key, value);
   rotary_embedding_backward(space, cosine_, sine_, rotated_heads(), rotated_of(g.query_key_value));
   deliver(sink, block.query, query, a.normed);

@@ -72,13 +72,20 @@ void Llama<ExecutionSpace, Scalar>::initialize_weights(const ExecutionSpace& spa
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::set_batch(const ExecutionSpace& space, std::span<const std::int32_t> inputs,
-                                              std::span<const std::int32_t> targets) {
+                                              std::span<const std::int32_t> targets,
+                                              std::span<const std::int32_t> first_keys) {
   using HostView =
       Kokkos::View<const int*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   require_extents("Sward::Llama::set_batch", "inputs and targets", {inputs.size(), targets.size()},
                   {batch_.tokens(), batch_.tokens()});
   Kokkos::deep_copy(space, inputs_, HostView(inputs.data(), inputs.size()));
   Kokkos::deep_copy(space, targets_, HostView(targets.data(), targets.size()));
+  if (first_keys.empty()) {
+    fill(space, first_keys_, 0);
+  } else {
+    require_extents("Sward::Llama::set_batch", "first_keys", {first_keys.size()}, {batch_.tokens()});
+    Kokkos::deep_copy(space, first_keys_, HostView(first_keys.data(), first_keys.size()));
+  }
   // The caller's vectors may go as soon as this returns.
   space.fence("Sward::Llama::set_batch");
 }
@@ -91,7 +98,7 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
   rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
   linear(space, a.normed, stacked_weight(block.query, query_key_value_size()), a.query_key_value);
   rotary_embedding(space, cosine_, sine_, rotated_heads(), rotated_of(a.query_key_value));
-  attention(space, attention_shape(), query_of(a.query_key_value), key_of(a.query_key_value),
+  attention(space, attention_shape(), first_keys_, query_of(a.query_key_value), key_of(a.query_key_value),
             value_of(a.query_key_value), a.output, a.logsumexp);
 }
 

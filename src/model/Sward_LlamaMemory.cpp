@@ -111,6 +111,7 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
 
   inputs_ = arena.template vector<int>("input tokens", kind, tokens);
   targets_ = arena.template vector<int>("target tokens", kind, tokens);
+  first_keys_ = arena.template vector<int>("first keys", kind, tokens);
   cosine_ = arena.template matrix<Scalar>("rotary cosine", BlockKind::workspace, batch_.length, half_head);
   sine_ = arena.template matrix<Scalar>("rotary sine", BlockKind::workspace, batch_.length, half_head);
 

@@ -36,7 +36,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     count_ = 0;
   }
 
-  void begin_update(const ExecutionSpace&, std::int64_t) override { gradient_is_empty_ = true; }
+  void begin_update(const ExecutionSpace&, std::int64_t, bool) override { gradient_is_empty_ = true; }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
     const Scalar keep = gradient_is_empty_ ? Scalar(0) : Scalar(1);

@@ -96,10 +96,10 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     reset_moments(space);
   }
 
-  void begin_update(const ExecutionSpace& space, std::int64_t step) override {
+  void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) override {
     step_ = step;
     gradient_is_empty_ = true;
-    choosing_ = step % grass_.refresh_interval == 0;
+    choosing_ = refresh;
     if (choosing_) reset_moments(space);
     if (choosing_ && !needs_norms()) {
       fill(space, norms(), 1.0);
@@ -140,10 +140,12 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
                      context.learning_rate * adam_.weight_decay, weight_);
   }
 
+  bool needs_refresh() const override { return count_ == 0; }
+
   std::size_t refresh_elements() const override { return needs_norms() ? weight_.extent(0) * weight_.extent(1) : 0; }
 
   void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) override {
-    visitor.visit("rows", selection_.rows);
+    visitor.visit("rows", selection_.rows, selection_.extent);
     visitor.visit("scale", selection_.scale);
     visitor.visit("first_moment", first_moment_);
     visitor.visit("second_moment", second_moment_);

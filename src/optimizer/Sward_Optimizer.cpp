@@ -107,8 +107,9 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
   space_ = space;
   communicated_bytes_ = 0;
   for (Message& message : messages_) message.begin_update(micro_batches);
-  for (auto& state : states_) state->begin_update(space, step);
-  if (refreshes(step))
+  refreshing_ = is_refresh(step);
+  for (auto& state : states_) state->begin_update(space, step, refreshing_);
+  if (refreshing_)
     for (const auto& state : states_) communicated_bytes_ += state->refresh_elements() * sizeof(Scalar);
 }
 
@@ -174,8 +175,10 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::planned_bytes(bool refresh) const
 }
 
 template <class ExecutionSpace, class Scalar>
-bool Optimizer<ExecutionSpace, Scalar>::refreshes(std::int64_t step) const {
-  return options_.grass && step % options_.grass_constants.refresh_interval == 0;
+bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
+  return options_.grass &&
+         (step % options_.grass_constants.refresh_interval == 0 ||
+          std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); }));
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -55,16 +55,19 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   Matrix dense_gradient(int parameter) override;
   void complete(int parameter) override;
 
+  /// Whether the update under way, or the last one, chooses rows: in every refresh_interval-th, and in the one after a
+  /// refresh whose update was not applied.
+  bool refreshes() const { return refreshing_; }
   /// Waits for all messages; the gradients are then the sums over ranks and micro-batches.
   GradientNorm finish_gradients();
-  /// Applies the update with the learning rate of the schedule; clips if asked to. Asynchronous.
+  /// Applies the update with the learning rate of the schedule; clips if asked to. Asynchronous. An update that is not
+  /// applied leaves weights and state as they were, but for moments that a refresh has set to zero.
   void apply(double learning_rate, double gradient_norm);
 
   /// Bytes of gradients that this rank has given to collectives since begin_update.
   std::size_t communicated_bytes() const { return communicated_bytes_; }
   /// What an update will give to collectives: a regular one, or one with a refresh.
   std::size_t planned_bytes(bool refresh) const;
-  bool refreshes(std::int64_t step) const;
 
   /// Visits the state of every parameter; names are those of the parameters.
   void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Scalar>& visitor);
@@ -80,6 +83,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);
   bool is_projected(const ParameterInfo& parameter) const;
+  bool is_refresh(std::int64_t step) const;
   void progress_messages();
 
   std::vector<ParameterInfo> parameters_;
@@ -93,6 +97,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::vector<double> host_squares_;
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;
+  bool refreshing_ = false;
 };
 
 }  // namespace Sward

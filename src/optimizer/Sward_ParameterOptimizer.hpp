@@ -35,7 +35,8 @@ class StateVisitor {
 
   virtual ~StateVisitor() = default;
   virtual void visit(const std::string& name, Matrix values) = 0;
-  virtual void visit(const std::string& name, Integers values) = 0;
+  /// Integers from 0 to limit - 1.
+  virtual void visit(const std::string& name, Integers values, int limit) = 0;
   virtual void visit(const std::string& name, Floats values) = 0;
   virtual void visit(const std::string& name, std::int64_t& value) = 0;
 };
@@ -59,14 +60,17 @@ class ParameterOptimizer {
 
   /// Zeroes the state; called once before the first update, unless a checkpoint is read.
   virtual void initialize(const ExecutionSpace& space) = 0;
-  virtual void begin_update(const ExecutionSpace& space, std::int64_t step) = 0;
+  /// `refresh`: rows are chosen anew, by those that choose.
+  virtual void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) = 0;
   virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
   /// The gradient to add into, for parameters whose gradient is no product.
   virtual Matrix dense_gradient(const ExecutionSpace& space) = 0;
   /// The end of one micro-batch for this parameter.
   virtual void complete(const ExecutionSpace& space) = 0;
   virtual void update(const ExecutionSpace& space, const UpdateContext& context) = 0;
-  /// Elements given to collectives in this update besides the layer's message: the refresh.
+  /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.
+  virtual bool needs_refresh() const { return false; }
+  /// Elements given to collectives in a refresh besides the layer's message.
   virtual std::size_t refresh_elements() const = 0;
   virtual void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) = 0;
 };

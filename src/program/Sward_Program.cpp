@@ -1,5 +1,7 @@
 #include "Sward_Program.hpp"
 
+#include <H5public.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -25,6 +27,10 @@ std::string one_line(const std::string& message) {
   return line;
 }
 
+/// HDF5's own handler at exit crashes where a full disk has left a file unfinished. All files are closed by their
+/// owners, so it has nothing to do. HDF5 refuses once it is in use; the handler then stays, which matters only there.
+void leave_out_hdf5_exit_handler() { (void)H5dont_atexit(); }
+
 void print_error(const std::string& name, const std::exception& error) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(error.what()).c_str());
 }
@@ -33,6 +39,7 @@ void print_error(const std::string& name, const std::exception& error) {
 
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
+    leave_out_hdf5_exit_handler();
     const int status = body();
     if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
     return status;

@@ -59,6 +59,7 @@ void MetricsFile::write(const UpdateMetrics& metrics) {
   line["communicated_bytes"] = metrics.communicated_bytes;
   line["device_memory_bytes"] = metrics.device_memory_bytes;
   line["refreshed"] = metrics.refreshed;
+  line["skipped"] = metrics.skipped;
   write_line(line.dump());
 }
 

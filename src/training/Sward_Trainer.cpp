@@ -1,14 +1,17 @@
 #include "Sward_Trainer.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ResumePoint.hpp"
 #include "Sward_Schedule.hpp"
 #include "Sward_TrainingState.hpp"
 
@@ -16,10 +19,11 @@ namespace Sward {
 
 namespace {
 
-bool is_inside(const std::filesystem::path& file, const std::filesystem::path& directory) {
-  std::error_code ignored;
-  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-  return std::filesystem::equivalent(folder, directory, ignored);
+/// The folder itself, or the innermost one above it that exists.
+std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
+  std::filesystem::path existing = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(existing)) existing = existing.parent_path();
+  return existing;
 }
 
 }  // namespace
@@ -27,17 +31,10 @@ bool is_inside(const std::filesystem::path& file, const std::filesystem::path& d
 Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
   check_batch();
-  train_ = std::make_shared<const TokenFile>(configuration.data.train);
-  if (!configuration.data.validation.empty())
-    validation_ = std::make_unique<const TokenFile>(configuration.data.validation);
-  check_data();
-  stream_ = std::make_unique<TokenStream>(train_, static_cast<std::uint64_t>(configuration.data.sequence_length),
-                                          static_cast<std::uint64_t>(configuration.batch.sequences),
-                                          configuration.data.order, configuration.seed);
-  choose_checkpoint(resume);
-  require_same_start();
-  check_output(resume);
+  open_data();
+  checkpoint_ = find_resume_point(configuration, resume, communicator);
   place(planned_);
+  check_disk();
 }
 
 void Trainer::check_batch() const {
@@ -45,6 +42,17 @@ void Trainer::check_batch() const {
   if (configuration_.batch.sequences % pass != 0)
     throw InputError(fmt::format("key 'batch.sequences' is {}; it must be a multiple of ranks x batch.micro = {} x {}",
                                  configuration_.batch.sequences, communicator_.size(), configuration_.batch.micro));
+}
+
+void Trainer::open_data() {
+  const DataOptions& data = configuration_.data;
+  for (const TrainingFile& file : data.train)
+    train_.push_back({std::make_shared<const TokenFile>(file.path), file.weight});
+  if (!data.validation.empty()) validation_ = std::make_unique<const TokenFile>(data.validation);
+  check_data();
+  stream_ = std::make_unique<TokenStream>(train_, static_cast<std::uint64_t>(data.sequence_length),
+                                          static_cast<std::uint64_t>(configuration_.batch.sequences), data.order,
+                                          configuration_.seed, data.document_attention);
 }
 
 void Trainer::check_data() const {
@@ -57,75 +65,24 @@ void Trainer::check_data() const {
     const std::uint64_t last = file.token_count() * (rank + 1) / ranks;
     check_tokens(file, first, last - first, vocabulary);
   };
-  check_share(*train_);
+  for (const TokenSource& source : train_) check_share(*source.file);
   if (validation_ == nullptr) return;
   check_share(*validation_);
-  if (validation_->token_count() <= static_cast<std::uint64_t>(configuration_.data.sequence_length))
-    throw InputError(fmt::format("{}: is shorter than one sequence of {} tokens and its target",
-                                 validation_->path().string(), configuration_.data.sequence_length));
+  require_evaluable(*validation_, static_cast<std::uint64_t>(configuration_.data.sequence_length));
+  if (configuration_.data.document_attention) validation_->document_starts();
 }
 
-void Trainer::choose_checkpoint(const std::string& resume) {
-  if (resume.empty()) return;
-  if (resume != "auto") {
-    checkpoint_.emplace(resume);
-  } else {
-    for (const auto& path : list_checkpoints(configuration_.output.directory)) {
-      try {
-        checkpoint_.emplace(path);
-        break;
-      } catch (const InputError& error) {
-        if (is_root()) fmt::print("passed over: {}\n", error.what());
-      }
-    }
-  }
-  if (!checkpoint_) return;
-  const CheckpointHeader& header = checkpoint_->header();
-  const std::string file = checkpoint_->file().path().string();
-  if (!(header.shape == configuration_.shape))
-    throw InputError(file + ": holds a model of another shape than the configuration");
-  first_step_ = header.step;
-  if (!checkpoint_->has_optimizer()) return;
-  if (header.seed != configuration_.seed)
-    throw InputError(fmt::format("{}: was made with run.seed = {}, not {}", file, header.seed, configuration_.seed));
-  if (header.sequences != configuration_.batch.sequences ||
-      header.sequence_length != configuration_.data.sequence_length)
-    throw InputError(fmt::format("{}: was made with {} sequences of {} tokens an update, not {} of {}", file,
-                                 header.sequences, header.sequence_length, configuration_.batch.sequences,
-                                 configuration_.data.sequence_length));
-}
-
-void Trainer::require_same_start() const {
-  // Every rank has looked for itself: a folder that is not shared, or a stale listing, shows here.
-  const auto agree = [&](std::uint64_t value) { return communicator_.minimum(value) == communicator_.maximum(value); };
-  const bool has_optimizer = checkpoint_ && checkpoint_->has_optimizer();
-  const bool same_step = agree(static_cast<std::uint64_t>(first_step_));
-  const bool same_kind = agree((checkpoint_ ? 1U : 0U) + (has_optimizer ? 1U : 0U));
-  if (!same_step || !same_kind)
-    throw InputError(configuration_.output.directory.string() +
-                     ": ranks find different checkpoints to go on from; all ranks must see the same folder");
-}
-
-void Trainer::check_output(const std::string& resume) const {
+void Trainer::check_disk() const {
+  if (!is_root()) return;
   const std::filesystem::path& directory = configuration_.output.directory;
-  const auto checkpoints = list_checkpoints(directory);
-  const bool has_checkpoints = !checkpoints.empty();
-  if (checkpoint_ && is_inside(checkpoint_->file().path(), directory)) {
-    if (resume != "auto" && has_checkpoints && checkpoint_step(checkpoints.front()) > first_step_)
-      throw InputError(
-          fmt::format("{}: is later than the checkpoint to go on from; move it away, or name another "
-                      "'output.directory'",
-                      checkpoints.front().string()));
-    return;
-  }
-  // A run that was killed before its first checkpoint starts afresh.
-  if (resume == "auto" && has_checkpoints)
-    throw InputError(directory.string() + ": already holds a run, and none of its checkpoints can be read");
-  if (resume != "auto" && (has_checkpoints || std::filesystem::exists(directory / "metrics.jsonl")))
-    throw InputError(directory.string() +
-                     ": already holds a run; go on with --resume auto, or name another 'output.directory'");
-  if (std::filesystem::exists(directory) && !std::filesystem::is_directory(directory))
-    throw InputError(directory.string() + ": 'output.directory' is not a directory");
+  const std::filesystem::path folder = nearest_folder(directory);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw InputError(fmt::format("{}: cannot be written to: {}", directory.string(), std::strerror(errno)));
+  const std::size_t size = planned_.bytes(BlockKind::weight) + planned_.bytes(BlockKind::optimizer_state);
+  const std::uintmax_t available = std::filesystem::space(folder).available;
+  if (available < size)
+    throw InputError(fmt::format("{}: a checkpoint takes {}, and there is room for {}", directory.string(),
+                                 bytes_text(size), bytes_text(available)));
 }
 
 void Trainer::place(Arena<Space>& arena) {
@@ -162,6 +119,7 @@ void Trainer::start() {
   } else {
     model_->initialize_weights(space_, configuration_.seed);
   }
+  if (checkpoint_) first_step_ = checkpoint_->header().step;
   checkpoint_.reset();
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
@@ -171,22 +129,48 @@ void Trainer::start() {
   metrics_ = std::make_unique<MetricsFile>(configuration_.output.directory / "metrics.jsonl", first_step_);
 }
 
-double Trainer::compute_gradients(std::int64_t step) {
+/// This rank's micro-batches of an update.
+std::vector<TokenBatch> Trainer::read_batches(std::int64_t step) {
   const std::int64_t micro = configuration_.batch.micro;
   const std::int64_t micro_steps = configuration_.batch.sequences / (micro * communicator_.size());
-  const std::int64_t tokens = configuration_.batch.sequences * configuration_.data.sequence_length;
-  double loss = 0.0;
-  optimizer_->begin_update(space_, step, static_cast<int>(micro_steps));
+  std::vector<TokenBatch> batches;
   for (std::int64_t j = 0; j < micro_steps; ++j) {
     const std::int64_t first = (j * communicator_.size() + communicator_.rank()) * micro;
-    const TokenBatch batch = stream_->read(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(first),
-                                           static_cast<std::uint64_t>(micro));
-    model_->set_batch(space_, batch.inputs, batch.targets);
+    batches.push_back(stream_->read(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(first),
+                                    static_cast<std::uint64_t>(micro)));
+  }
+  return batches;
+}
+
+/// Targets of an update that count, over all ranks and micro-batches; the gradients' scale has to be known before the
+/// first backward pass.
+double Trainer::count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const {
+  const std::int64_t sequences = configuration_.batch.sequences;
+  if (!stream_->has_loss_mask()) return static_cast<double>(sequences * configuration_.data.sequence_length);
+  std::int64_t mine = 0;
+  for (const TokenBatch& batch : batches)
+    mine += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t target) { return target >= 0; });
+  const double targets = communicator_.sum(static_cast<double>(mine));
+  if (targets == 0.0)
+    throw TrainingError(
+        fmt::format("step {}: by /loss_mask no target counts in its sequences, {} to {} of the run; "
+                    "raise 'batch.sequences'",
+                    step + 1, step * sequences, (step + 1) * sequences - 1));
+  return targets;
+}
+
+double Trainer::compute_gradients(std::int64_t step) {
+  const std::vector<TokenBatch> batches = read_batches(step);
+  const double targets = count_targets(step, batches);
+  double loss = 0.0;
+  optimizer_->begin_update(space_, step, static_cast<int>(batches.size()));
+  for (const TokenBatch& batch : batches) {
+    model_->set_batch(space_, batch.inputs, batch.targets, batch.document_first);
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.
-    model_->forward_backward(space_, 1.0 / static_cast<double>(tokens), *optimizer_);
+    model_->forward_backward(space_, 1.0 / targets, *optimizer_);
     loss += model_->loss_sum(space_);
   }
-  return communicator_.sum(loss) / static_cast<double>(tokens);
+  return communicator_.sum(loss) / targets;
 }
 
 UpdateMetrics Trainer::update(std::int64_t step) {
@@ -195,13 +179,10 @@ UpdateMetrics Trainer::update(std::int64_t step) {
   metrics.step = step;
   metrics.loss = compute_gradients(step);
   const GradientNorm gradient = optimizer_->finish_gradients();
-  if (!gradient.nonfinite_parameter.empty())
-    throw TrainingError(fmt::format("step {}: the gradient of {} is not finite (loss {})", step + 1,
-                                    gradient.nonfinite_parameter, metrics.loss));
-  if (!std::isfinite(metrics.loss)) throw TrainingError(fmt::format("step {}: the loss is {}", step + 1, metrics.loss));
+  metrics.skipped = is_to_be_skipped(step, metrics.loss, gradient);
   metrics.gradient_norm = gradient.norm;
   metrics.learning_rate = scheduled_learning_rate(configuration_.schedule, configuration_.learning_rate, step);
-  optimizer_->apply(metrics.learning_rate, gradient.norm);
+  if (!metrics.skipped) optimizer_->apply(metrics.learning_rate, gradient.norm);
   space_.fence("Sward::Trainer::update");
   metrics.step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
@@ -210,8 +191,20 @@ UpdateMetrics Trainer::update(std::int64_t step) {
   metrics.tokens_per_second = static_cast<double>(tokens) / metrics.step_seconds;
   metrics.communicated_bytes = optimizer_->communicated_bytes();
   metrics.device_memory_bytes = arena_->bytes();
-  metrics.refreshed = optimizer_->refreshes(step);
+  metrics.refreshed = optimizer_->refreshes();
   return metrics;
+}
+
+bool Trainer::is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const {
+  std::string reason;
+  if (!gradient.nonfinite_parameter.empty())
+    reason = fmt::format("the gradient of {} is not finite (loss {})", gradient.nonfinite_parameter, loss);
+  else if (!std::isfinite(loss))
+    reason = fmt::format("the loss is {}", loss);
+  if (reason.empty()) return false;
+  if (!configuration_.skip_nonfinite) throw TrainingError(fmt::format("step {}: {}", step + 1, reason));
+  if (is_root()) fmt::print("step {:>6}/{}  skipped: {}\n", step + 1, configuration_.schedule.steps, reason);
+  return true;
 }
 
 void Trainer::log(const UpdateMetrics& metrics) const {
@@ -227,7 +220,7 @@ void Trainer::log(const UpdateMetrics& metrics) const {
 }
 
 void Trainer::evaluate_now(std::int64_t step) {
-  const double loss = evaluate(space_, *model_, *validation_, communicator_);
+  const double loss = evaluate(space_, *model_, *validation_, configuration_.data.document_attention, communicator_);
   if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;
   metrics_->write_evaluation(step, loss);
@@ -237,18 +230,28 @@ void Trainer::evaluate_now(std::int64_t step) {
 
 void Trainer::save(std::int64_t steps_done) {
   if (is_root()) {
+    finish_checkpoint();
     const CheckpointHeader header{
         steps_done,          configuration_.seed, configuration_.data.sequence_length, configuration_.batch.sequences,
         configuration_.text, configuration_.shape};
     const std::filesystem::path& directory = configuration_.output.directory;
     const std::filesystem::path path = checkpoint_path(directory, steps_done);
-    save_training_state(space_, path, header, *model_, *optimizer_);
-    // Later ones are there when they could not be read and the run went on from an earlier one; they push none out.
-    const auto all = list_checkpoints(directory);
-    const auto newest = std::find(all.begin(), all.end(), path);
-    for (auto i = newest; i != all.end(); ++i)
-      if (i - newest >= configuration_.output.keep) std::filesystem::remove(*i);
+    pending_.emplace(write_training_state(space_, path, header, *model_, *optimizer_), configuration_.output.keep);
   }
+}
+
+void Trainer::finish_checkpoint() {
+  if (!pending_) return;
+  pending_->finish();
+  fmt::print("checkpoint {}\n", pending_->path().string());
+  std::fflush(stdout);
+  pending_.reset();
+}
+
+void Trainer::finish() {
+  finish_checkpoint();
+  if (is_root() && skipped_ > 0) fmt::print("{} updates were skipped\n", skipped_);
+  // On no rank is the run over before its last checkpoint is durable.
   communicator_.barrier();
 }
 
@@ -256,18 +259,25 @@ bool Trainer::is_due(std::int64_t interval, std::int64_t steps_done) const {
   return steps_done == configuration_.schedule.steps || (interval > 0 && steps_done % interval == 0);
 }
 
-void Trainer::run() {
+bool Trainer::run(const std::function<bool()>& stop_is_requested) {
   start();
-  for (std::int64_t step = first_step_; step < configuration_.schedule.steps; ++step) {
+  bool stopping = false;
+  for (std::int64_t step = first_step_; step < configuration_.schedule.steps && !stopping; ++step) {
     const UpdateMetrics metrics = update(step);
     seconds_trained_ += metrics.step_seconds;
+    skipped_ += metrics.skipped ? 1 : 0;
     if (is_root()) {
       metrics_->write(metrics);
       log(metrics);
     }
     if (validation_ != nullptr && is_due(configuration_.output.evaluation_interval, step + 1)) evaluate_now(step);
-    if (is_due(configuration_.output.checkpoint_interval, step + 1)) save(step + 1);
+    // The same update on all ranks, whichever of them the request has reached.
+    stopping = communicator_.maximum(stop_is_requested() ? 1 : 0) == 1 && step + 1 < configuration_.schedule.steps;
+    if (stopping || is_due(configuration_.output.checkpoint_interval, step + 1)) save(step + 1);
+    if (pending_ && pending_->is_ready()) finish_checkpoint();
   }
+  finish();
+  return !stopping;
 }
 
 }  // namespace Sward

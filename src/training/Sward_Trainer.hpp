@@ -2,16 +2,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
 #include "Sward_Metrics.hpp"
-#include "Sward_TokenFile.hpp"
+#include "Sward_PendingCheckpoint.hpp"
+#include "Sward_TokenStream.hpp"
 
 namespace Sward {
 
@@ -33,30 +36,36 @@ class Trainer {
 
   /// Bytes by kind, and what an update sends, as planned before the first step; for a person to read.
   std::string plan() const;
-  /// Trains to the last step; writes metrics, evaluations and checkpoints. Throws TrainingError.
-  void run();
+  /// Trains to the last step; writes metrics, evaluations and checkpoints. Ends earlier, after a checkpoint, behind the
+  /// update in which `stop_is_requested` has turned true on any rank. True if the last step was reached.
+  /// Throws TrainingError.
+  bool run(const std::function<bool()>& stop_is_requested);
 
  private:
   void check_batch() const;
+  void open_data();
   void check_data() const;
-  void choose_checkpoint(const std::string& resume);
-  void require_same_start() const;
-  void check_output(const std::string& resume) const;
+  void check_disk() const;
   void place(Arena<Space>& arena);
   void start();
 
+  std::vector<TokenBatch> read_batches(std::int64_t step);
+  double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
   UpdateMetrics update(std::int64_t step);
+  bool is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const;
   void log(const UpdateMetrics& metrics) const;
   void evaluate_now(std::int64_t step);
   void save(std::int64_t steps_done);
+  void finish_checkpoint();
+  void finish();
   bool is_due(std::int64_t interval, std::int64_t steps_done) const;
   bool is_root() const { return communicator_.rank() == 0; }
 
   Configuration configuration_;
   Communicator<MpiSpace>& communicator_;
   Space space_;
-  std::shared_ptr<const TokenFile> train_;
+  std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
@@ -65,8 +74,10 @@ class Trainer {
   std::optional<Llama<Space, float>> model_;
   std::optional<Optimizer<Space, float>> optimizer_;
   std::unique_ptr<MetricsFile> metrics_;
+  std::optional<PendingCheckpoint> pending_;
   std::int64_t first_step_ = 0;
   double seconds_trained_ = 0.0;
+  std::int64_t skipped_ = 0;
 };
 
 }  // namespace Sward

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <optional>
+
 #include "Sward_OptimizerTrial.hpp"
 
 // The optimizer against plain loops in double, on every number of ranks that this executable is started with.
@@ -24,6 +27,96 @@ INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
                                            trial(true, 2, 4, 5, 0.0, 1.5, 3), trial(true, 100, 5, 0, 0.1, 0.0, 2),
                                            trial(true, 1, 1, 0, 0.0, 0.0, 1), trial(false, 0, 1, 0, 0.1, 0.0, 1),
                                            trial(false, 0, 1, 0, 0.0, 2.0, 3)));
+
+/// Two matrices and an optimizer that selects by norm in every fourth update.
+class SmallOptimizer {
+ public:
+  using Matrix = GradientSink<TrialSpace, double>::Matrix;
+
+  explicit SmallOptimizer(Communicator<MpiSpace>& communicator) : communicator_(communicator) {
+    std::mt19937_64 engine(5);
+    for (const ParameterInfo& p : parameters_)
+      owned_.push_back(
+          to_view(random_factor(static_cast<std::size_t>(p.rows), static_cast<std::size_t>(p.columns), engine)));
+    const std::vector<Matrix> weights(owned_.begin(), owned_.end());
+    OptimizerOptions options;
+    options.grass_constants.rank = 2;
+    options.grass_constants.refresh_interval = 4;
+    Arena<TrialSpace> plan = Arena<TrialSpace>::measuring();
+    const Optimizer<TrialSpace, double> measured(plan, parameters_, weights, tokens, options, communicator_);
+    arena_.emplace(Arena<TrialSpace>::holding(plan.bytes()));
+    optimizer_.emplace(*arena_, parameters_, weights, tokens, options, communicator_);
+    optimizer_->initialize(TrialSpace());
+  }
+
+  /// One update with factors that depend on step and rank alone. A spoilt one has a NaN on the last rank and is not
+  /// applied.
+  void update(long step, bool is_spoilt) {
+    std::mt19937_64 engine(static_cast<std::uint64_t>(100 * step + communicator_.rank()));
+    optimizer_->begin_update(TrialSpace(), step, 1);
+    for (std::size_t p = 0; p < parameters_.size(); ++p) {
+      const auto dy = to_view(random_factor(tokens, static_cast<std::size_t>(parameters_[p].rows), engine));
+      const auto x = to_view(random_factor(tokens, static_cast<std::size_t>(parameters_[p].columns), engine));
+      if (is_spoilt && communicator_.rank() == communicator_.size() - 1)
+        Kokkos::deep_copy(dy, std::numeric_limits<double>::quiet_NaN());
+      optimizer_->accept_factors(static_cast<int>(p), dy, x);
+      optimizer_->complete(static_cast<int>(p));
+    }
+    const GradientNorm norm = optimizer_->finish_gradients();
+    EXPECT_EQ(norm.nonfinite_parameter, is_spoilt ? parameters_[0].name : "");
+    if (!is_spoilt) optimizer_->apply(0.1, norm.norm);
+    Kokkos::fence();
+  }
+
+  bool refreshes() const { return optimizer_->refreshes(); }
+  void take_weights(const SmallOptimizer& other) {
+    for (std::size_t p = 0; p < owned_.size(); ++p) Kokkos::deep_copy(owned_[p], other.owned_[p]);
+  }
+  std::vector<double> weights() const {
+    std::vector<double> all;
+    for (const auto& weight : owned_) all.insert(all.end(), weight.data(), weight.data() + weight.size());
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t tokens = 3;
+  const std::vector<ParameterInfo> parameters_{{"wide", 5, 8, ParameterKind::attention, 0},
+                                               {"tall", 9, 4, ParameterKind::mlp, 0}};
+  Communicator<MpiSpace>& communicator_;
+  std::vector<Kokkos::View<double**, Kokkos::LayoutRight, TrialSpace>> owned_;
+  std::optional<Arena<TrialSpace>> arena_;
+  std::optional<Optimizer<TrialSpace, double>> optimizer_;
+};
+
+TEST(OptimizerSkipping, AnUpdateThatIsNotAppliedLeavesNoTrace) {
+  Communicator<MpiSpace> communicator;
+  SmallOptimizer spoilt(communicator);
+  SmallOptimizer untouched(communicator);
+  for (const long step : {0, 1, 2, 3}) {
+    if (step != 2) untouched.update(step, false);
+    spoilt.update(step, step == 2);
+    EXPECT_EQ(spoilt.weights(), untouched.weights()) << "update " << step;
+  }
+}
+
+TEST(OptimizerSkipping, ARefreshThatIsNotAppliedIsMadeUpForByTheNextUpdate) {
+  Communicator<MpiSpace> communicator;
+  SmallOptimizer spoilt(communicator);
+  for (const long step : {0, 1, 2, 3}) spoilt.update(step, false);
+  SmallOptimizer fresh(communicator);
+  fresh.take_weights(spoilt);
+  for (const long step : {4, 5}) {
+    spoilt.update(step, true);
+    EXPECT_TRUE(spoilt.refreshes());
+    EXPECT_EQ(spoilt.weights(), fresh.weights());
+  }
+  for (const long step : {6, 7, 8, 9}) {
+    spoilt.update(step, false);
+    fresh.update(step, false);
+    EXPECT_EQ(spoilt.refreshes(), step == 6 || step == 8);
+    EXPECT_EQ(spoilt.weights(), fresh.weights()) << "update " << step;
+  }
+}
 
 }  // namespace
 }  // namespace Sward::Test

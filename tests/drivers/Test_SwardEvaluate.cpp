@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "Sward_TokenFile.hpp"
+#include "Sward_TokenFileContents.hpp"
 #include "Sward_TrainingFolder.hpp"
 
 namespace Sward::Test {
@@ -68,6 +69,53 @@ TEST(SwardEvaluate, DoesNotDependOnBatchRanksOrKindOfModelFile) {
   EXPECT_GT(std::abs(printed_by(evaluate(checkpoint, golden_tokens, 7)).loss - first.loss), 1e-6);
 }
 
+TEST(SwardEvaluate, WeighsEveryTargetAlikeOnAnyNumberOfRanks) {
+  const TemporaryFolder folder;
+  TokenFileContents contents{TokenFile(golden_tokens).read(0, 300), 97};
+  contents.write(folder / "plain.h5");
+  contents.loss_mask.emplace();
+  // Few targets count in the first half and many in the second, so that a mean of means would be another number.
+  for (std::size_t i = 0; i < contents.tokens.size(); ++i)
+    contents.loss_mask->push_back(i < 150 ? (i % 7 == 0 ? 1 : 0) : (i % 7 == 0 ? 0 : 1));
+  contents.write(folder / "masked.h5");
+  std::vector<double> losses;
+  for (const char* name : {"plain.h5", "masked.h5"}) {
+    const std::string data = (folder / name).string();
+    losses.push_back(printed_by(evaluate(golden, data, 24, "--sequences 1")).loss);
+    for (const int ranks : {1, 2, 3})
+      for (const int sequences : {1, 3, 5, 12, 13})
+        // Single precision losses near 5 carry errors of some 5e-7 each, and less in their mean.
+        EXPECT_NEAR(printed_by(evaluate(golden, data, 24, "--sequences " + std::to_string(sequences), ranks)).loss,
+                    losses.back(), 5e-7)
+            << name << ", " << ranks << " ranks, " << sequences << " sequences a pass";
+  }
+  EXPECT_GT(std::abs(losses[0] - losses[1]), 1e-3);
+}
+
+TEST(SwardEvaluate, PrintsALineForEachOfSeveralFiles) {
+  const TemporaryFolder folder;
+  write_token_file(folder / "short.h5", TokenFile(golden_tokens).read(100, 80), 97);
+  const std::string other = (folder / "short.h5").string();
+  for (const int ranks : {1, 2}) {
+    const CommandResult result = run_command(evaluate(golden, golden_tokens + " " + other, 24, "", ranks));
+    EXPECT_EQ(result.status, 0) << result.output;
+    std::string wanted;
+    for (const std::string& data : {golden_tokens, other})
+      wanted += data + " " +
+                lines_with(run_command(evaluate(golden, data, 24, "", ranks)).output, "validation_loss ")[0] + "\n";
+    EXPECT_EQ(result.output, wanted);
+    EXPECT_EQ(run_command(evaluate(golden, golden_tokens + " --data " + other, 24, "", ranks)).output, wanted);
+  }
+  // Nothing is printed for a good file before a bad one.
+  write_token_file(folder / "short.h5", {1, 2, 3}, 97);
+  for (const auto& [bad, wanted] : {std::pair<std::string, std::string>("no/tokens.h5", "no such file"),
+                                    {other, "is shorter than one sequence of 24 tokens and its target"}}) {
+    const CommandResult result = run_command(evaluate(golden, golden_tokens + " " + bad, 24));
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.output, "sward-evaluate: " + bad + ": " + wanted + "\n");
+  }
+}
+
 TEST(SwardEvaluate, IsWhatTrainingReportsAsValidationLoss) {
   const TrainingFolder folder;
   ASSERT_EQ(run_command(folder.train()).status, 0);
@@ -110,6 +158,8 @@ TEST(SwardEvaluate, SamplesTheSameTextForTheSameSeed) {
   EXPECT_EQ(model.sample_with("--prompt abc --seed 4 --sample-tokens 40", 2), first);
   EXPECT_NE(model.sample_with("--prompt abc --seed 5 --sample-tokens 40"), first);
   EXPECT_EQ(model.sample_with("--temperature 0 --seed 1"), model.sample_with("--temperature 0 --seed 2"));
+  EXPECT_EQ(model.sample_with("--temperature 9 --top-k 1"), model.sample_with("--temperature 0"));
+  EXPECT_NE(model.sample_with("--temperature 9 --top-k 2"), model.sample_with("--temperature 9 --top-k 0"));
 }
 
 /// Status 2 and one line with these words.
@@ -125,6 +175,7 @@ TEST(SwardEvaluate, RefusesBadOptionsInOneLine) {
   expect_refused(program("sward-evaluate"), "--checkpoint is required");
   expect_refused(evaluate(golden, golden_tokens, 0), "--sequence-length: Value 0 not in range 1 to");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sampel"), "--sampel");
+  expect_refused(evaluate(golden, golden_tokens, 24, "--sample --top-k -1"), "--top-k: Value -1 not in range 0 to");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample"), golden_tokens + ": carries no tokenizer");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample --tokenizer bytes"), "258 tokens, the model 97");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample --tokenizer no/model"), "no/model");

@@ -13,17 +13,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-/// The lines of a run's metrics without the times, which no two runs share.
-std::vector<json> timeless_metrics(const std::filesystem::path& output) {
-  std::vector<json> lines;
-  for (const std::string& line : lines_of(read_file(output / "metrics.jsonl"))) {
-    lines.push_back(json::parse(line));
-    lines.back().erase("tokens_per_second");
-    lines.back().erase("step_seconds");
-  }
-  return lines;
-}
-
 void expect_finished(const std::string& command) {
   const CommandResult result = run_command(command);
   EXPECT_EQ(result.status, 0) << command << "\n" << result.output;

@@ -56,6 +56,21 @@ TYPED_TEST(Attention, AgreesWithDefinition) {
   }
 }
 
+TYPED_TEST(Attention, DocumentsDoNotSeeEachOther) {
+  for (const AttentionShape& shape : {AttentionShape{2, 5, 2, 1, 7}, AttentionShape{2, 97, 4, 2, 16}})
+    for (const int mean : {2, 9, 40}) {
+      SCOPED_TRACE("length " + std::to_string(shape.length) + ", documents of " + std::to_string(mean));
+      const Operands<double, TypeParam> o(shape);
+      const std::vector<int> first_keys = random_first_keys(shape, mean, 8);
+      attention(TypeParam(), shape, to_device_list<TypeParam>(first_keys), o.query, o.key, o.value, o.output,
+                o.logsumexp);
+      const ReferenceAttention reference(shape, to_double(to_host(o.query)), to_double(to_host(o.key)),
+                                         to_double(to_host(o.value)), first_keys);
+      EXPECT_TRUE(all_close(o.output, reference.output, 1e-13, 1e-13));
+      EXPECT_TRUE(all_close(o.logsumexp, reference.logsumexp, 1e-13, 1e-13));
+    }
+}
+
 TYPED_TEST(Attention, LargeScoresStayFinite) {
   const Operands<float, TypeParam> operands({1, 80, 1, 1, 16}, 60);
   operands.forward();
@@ -90,6 +105,8 @@ TYPED_TEST(Attention, RefusesExtentsThatDoNotFit) {
   EXPECT_THROW(attention(TypeParam(), o.shape, other, o.key, o.value, o.output, o.logsumexp), ExtentError);
   EXPECT_THROW(attention(TypeParam(), o.shape, o.query, other, o.value, o.output, o.logsumexp), ExtentError);
   EXPECT_THROW(attention(TypeParam(), o.shape, o.query, o.key, o.value, o.output, other), ExtentError);
+  const auto few = to_device_list<TypeParam>({0, 0});
+  EXPECT_THROW(attention(TypeParam(), o.shape, few, o.query, o.key, o.value, o.output, o.logsumexp), ExtentError);
 }
 
 }  // namespace

@@ -87,6 +87,25 @@ TYPED_TEST(AttentionBackward, AgreesWithDefinition) {
   }
 }
 
+TYPED_TEST(AttentionBackward, DocumentsDoNotSeeEachOther) {
+  for (const AttentionShape& shape : {AttentionShape{2, 5, 2, 1, 7}, AttentionShape{2, 97, 4, 2, 16}})
+    for (const int mean : {2, 9, 40}) {
+      SCOPED_TRACE("length " + std::to_string(shape.length) + ", documents of " + std::to_string(mean));
+      const Problem<double, TypeParam> p(shape);
+      const std::vector<int> first_keys = random_first_keys(shape, mean, 8);
+      const auto list = to_device_list<TypeParam>(first_keys);
+      attention(TypeParam(), shape, list, p.query, p.key, p.value, p.output, p.logsumexp);
+      attention_backward(TypeParam(), shape, list, p.query, p.key, p.value, p.output, p.logsumexp, p.above, p.delta,
+                         p.query_gradient, p.key_gradient, p.value_gradient);
+      const ReferenceAttention reference(shape, to_double(to_host(p.query)), to_double(to_host(p.key)),
+                                         to_double(to_host(p.value)), first_keys);
+      const auto expected = reference.backward(to_double(to_host(p.above)));
+      EXPECT_TRUE(all_close(p.query_gradient, expected.query, 1e-12, 1e-12));
+      EXPECT_TRUE(all_close(p.key_gradient, expected.key, 1e-12, 1e-12));
+      EXPECT_TRUE(all_close(p.value_gradient, expected.value, 1e-12, 1e-12));
+    }
+}
+
 TYPED_TEST(AttentionBackward, HasTheSameBitsOnAllHosts) {
   if (!runs_on_host<TypeParam>) GTEST_SKIP() << "GPUs add in another, also fixed, order";
   const AttentionShape shape{2, 100, 4, 2, 24};

@@ -34,6 +34,7 @@ train = "some/train.h5"
 validation = "validation.h5"
 sequence_length = 24
 order = "sequential"
+attention = "document"
 [batch]
 sequences = 12
 micro = 3
@@ -80,7 +81,9 @@ deterministic = true
 )");
   EXPECT_EQ(c.shape, (LlamaShape{48, 100, 4, 2, 3, 97, true, 1e-5, 500000.0}));
   EXPECT_TRUE(c.initial.empty());
-  EXPECT_EQ(c.data.train, "some/train.h5");
+  ASSERT_EQ(c.data.train.size(), 1U);
+  EXPECT_EQ(c.data.train[0].path, "some/train.h5");
+  EXPECT_TRUE(c.data.document_attention);
   EXPECT_EQ(c.data.validation, "validation.h5");
   EXPECT_EQ(c.data.sequence_length, 24);
   EXPECT_EQ(c.data.order, SequenceOrder::sequential);
@@ -119,6 +122,7 @@ TEST(Configuration, has_the_documented_defaults) {
   EXPECT_EQ(c.shape, (LlamaShape{48, 100, 4, 4, 2, 97, false, 1e-6, 10000.0}));
   EXPECT_TRUE(c.data.validation.empty());
   EXPECT_EQ(c.data.order, SequenceOrder::shuffled);
+  EXPECT_FALSE(c.data.document_attention);
   const OptimizerOptions& o = c.optimizer;
   EXPECT_TRUE(o.grass);
   EXPECT_EQ(o.adam.beta1, 0.9);
@@ -165,6 +169,22 @@ TEST(Configuration, knows_every_selection) {
     EXPECT_EQ(read_text(ConfigurationText().set("grass.selection", "'" + name + "'").text())
                   .optimizer.grass_constants.selection,
               selection);
+}
+
+TEST(Configuration, mixes_files_by_weight) {
+  ConfigurationText text;
+  const std::string tables = text.set("data.train", {}).text() + "[[data.train]]\npath = 'a.h5'\nweight = 0.75\n" +
+                             "[[data.train]]\nweight = 2\npath = 'b.h5'\n";
+  text.set("data.train", "[{path = 'a.h5', weight = 0.75}, {path = 'b.h5', weight = 2}]");
+  const std::string setting = "data.train=[{path='a.h5', weight=0.75}, {path='b.h5', weight=2}]";
+  for (const Configuration& c : {read_text(text.text()), read_text(tables), read_text(read_text(tables).text),
+                                 read_text(ConfigurationText().text(), {setting})}) {
+    ASSERT_EQ(c.data.train.size(), 2U);
+    EXPECT_EQ(c.data.train[0].path, "a.h5");
+    EXPECT_EQ(c.data.train[0].weight, 0.75);
+    EXPECT_EQ(c.data.train[1].path, "b.h5");
+    EXPECT_EQ(c.data.train[1].weight, 2.0);
+  }
 }
 
 TEST(Configuration, its_text_reads_as_the_same_configuration) {

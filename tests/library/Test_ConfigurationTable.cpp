@@ -28,7 +28,7 @@ TEST(ConfigurationTable, settings_go_over_the_file) {
   EXPECT_EQ(c.batch.sequences, 8);
   EXPECT_EQ(c.optimizer.adam.beta2, 0.75);
   EXPECT_EQ(c.optimizer.grass_constants.selection, Selection::top_r);
-  EXPECT_EQ(c.data.train, "/some folder/a b.h5");
+  EXPECT_EQ(c.data.train.at(0).path, "/some folder/a b.h5");
   EXPECT_EQ(c.output.directory, "quoted");
   EXPECT_EQ(c.seed, 9U);
   EXPECT_EQ(c.schedule.steps, 8);
@@ -66,7 +66,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"schedule.steps", {}, "is missing"}, Mistake{"data.train", {}, "is missing"},
         Mistake{"grass.rank", {}, "is missing"}, Mistake{"optimizer.learning_rate", {}, "is missing"},
         Mistake{"model.num_layers", {}, "is missing, and neither 'model.preset' nor 'model.initial' gives it"},
-        Mistake{"data.train", "3", "must be a string"},
+        Mistake{"data.train", "3", "must be a string or a list of {path, weight}"},
+        Mistake{"data.train", "''", "is empty"}, Mistake{"data.train", "[]", "is empty"},
+        Mistake{"data.train", "[{path = 'a', weight = 1e-6}, {path = 'b', weight = 1e9}]",
+                "has weights too far apart: give them fewer digits"},
+        Mistake{"data.attention", "'none'", "is \"none\"; allowed: \"sequence\", \"document\""},
         Mistake{"optimizer.learning_rate", "'fast'", "must be a number, at least 0"},
         Mistake{"optimizer.learning_rate", "-0.5", "is -0.5; allowed: at least 0"},
         Mistake{"optimizer.learning_rate", "nan", "is nan; allowed: at least 0"},
@@ -87,6 +91,27 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"output.keep", "0", "is 0; allowed: at least 1"},
         Mistake{"run.recompute", "'all'", "is \"all\"; allowed: \"none\", \"attention\", \"block\""},
         Mistake{"run.seed", "-1", "is -1; allowed: at least 0"}));
+
+TEST(ConfigurationTable, names_the_file_of_a_mixture_that_is_wrong) {
+  const auto error = [](const std::string& second) {
+    ConfigurationText text;
+    // Spread over lines, so that the second entry has a line of its own.
+    text.set("data.train", "[\n{path = 'a.h5', weight = 1},\n" + second + "]");
+    const int line = std::stoi(text.line_of("data.train")) + 2;
+    std::string message = error_of(text.text());
+    const std::string place = "run.toml:" + std::to_string(line) + ": key 'data.train[1]";
+    EXPECT_THAT(message, StartsWith(place));
+    return message.substr(std::min(message.size(), place.size()));
+  };
+  EXPECT_EQ(error("'b.h5'"), "' must be {path = \"...\", weight = ...}");
+  EXPECT_EQ(error("{path = 'b.h5'}"), "' has no weight");
+  EXPECT_EQ(error("{weight = 1}"), "' has no path");
+  EXPECT_EQ(error("{path = 'b.h5', wieght = 1}"), ".wieght' is unknown; allowed in 'data.train[1]': path, weight");
+  EXPECT_EQ(error("{path = '', weight = 1}"), ".path' must be a string, not empty");
+  EXPECT_EQ(error("{path = 1, weight = 1}"), ".path' must be a string, not empty");
+  EXPECT_EQ(error("{path = 'b.h5', weight = 0}"), ".weight' is 0; allowed: from 1e-06 to 1e+09");
+  EXPECT_EQ(error("{path = 'b.h5', weight = 'much'}"), ".weight' must be a number, from 1e-06 to 1e+09");
+}
 
 TEST(ConfigurationTable, names_a_key_outside_a_section) {
   EXPECT_EQ(error_of("# a comment\nmicro = 2\n" + ConfigurationText().text()),

@@ -84,30 +84,83 @@ TEST(Generation, keeps_to_the_tokenizers_vocabulary) {
   EXPECT_EQ(*std::max_element(tokens.begin(), tokens.end()), 4U);
 }
 
-TEST(Generation, draws_from_the_softmax_of_the_logits_over_the_temperature) {
-  const Tokens prompt{5, 1, 7};
-  const std::vector<float> logits = logits_after(prompt);
+constexpr int draws = 1000;
+
+/// How often each token comes first after the prompt, over as many seeds.
+std::vector<int> first_tokens(const Tokens& prompt, SamplingOptions sampling) {
   const Space space;
   RandomModel random(space, small_shape(), 1, length);
-  for (const double temperature : {0.7, 2.0}) {
-    std::vector<double> probability;
-    double sum = 0.0;
-    for (const float logit : logits) {
-      probability.push_back(std::exp(static_cast<double>(logit) / temperature));
-      sum += probability.back();
-    }
-    const int draws = 1000;
-    std::vector<int> counts(logits.size());
-    for (int seed = 0; seed < draws; ++seed) {
-      Tokens tokens = prompt;
-      generate(space, random.model(), no_end, options(1, temperature, static_cast<std::uint64_t>(seed)), tokens);
-      ++counts[tokens.back()];
-    }
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      const double p = probability[i] / sum;
-      EXPECT_NEAR(counts[i], draws * p, 1.0 + 5.0 * std::sqrt(draws * p * (1.0 - p))) << "token " << i;
-    }
+  std::vector<int> counts(static_cast<std::size_t>(small_shape().vocab_size));
+  for (int seed = 0; seed < draws; ++seed) {
+    sampling.seed = static_cast<std::uint64_t>(seed);
+    Tokens tokens = prompt;
+    generate(space, random.model(), no_end, sampling, tokens);
+    ++counts[tokens.back()];
   }
+  return counts;
+}
+
+/// Five standard deviations of the binomial distribution around each token's expectation.
+void expect_frequencies(const std::vector<int>& counts, const std::vector<double>& unnormalized) {
+  double sum = 0.0;
+  for (const double value : unnormalized) sum += value;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const double p = unnormalized[i] / sum;
+    const double slack = p > 0.0 ? 1.0 + 5.0 * std::sqrt(draws * p * (1.0 - p)) : 0.0;
+    EXPECT_NEAR(counts[i], draws * p, slack) << "token " << i;
+  }
+}
+
+TEST(Generation, draws_from_the_softmax_of_the_logits_over_the_temperature) {
+  const Tokens prompt{5, 1, 7};
+  for (const double temperature : {0.7, 2.0}) {
+    std::vector<double> likelihood;
+    for (const float logit : logits_after(prompt))
+      likelihood.push_back(std::exp(static_cast<double>(logit) / temperature));
+    expect_frequencies(first_tokens(prompt, options(1, temperature, 0)), likelihood);
+  }
+}
+
+TEST(Generation, draws_from_the_softmax_of_the_likeliest_alone) {
+  const Tokens prompt{5, 1, 7};
+  const std::vector<float> logits = logits_after(prompt);
+  for (const std::size_t top_k : {2U, 3U, 6U}) {
+    std::vector<double> likelihood;
+    for (const float logit : logits) {
+      const auto larger = std::count_if(logits.begin(), logits.end(), [&](float other) { return other > logit; });
+      const bool kept = static_cast<std::size_t>(larger) < top_k;
+      likelihood.push_back(kept ? std::exp(static_cast<double>(logit) / 2.0) : 0.0);
+    }
+    SamplingOptions sampling = options(1, 2.0, 0);
+    sampling.top_k = static_cast<std::int64_t>(top_k);
+    expect_frequencies(first_tokens(prompt, sampling), likelihood);
+  }
+}
+
+TEST(Generation, one_likeliest_token_is_the_choice_at_temperature_zero_and_all_are_no_restriction) {
+  SamplingOptions sampling = options(20, 3.0, 4);
+  const Tokens free = generated({1, 2}, sampling);
+  for (const std::int64_t all : {13, 14, 1000}) {
+    sampling.top_k = all;
+    EXPECT_EQ(generated({1, 2}, sampling), free);
+  }
+  sampling.top_k = 1;
+  EXPECT_EQ(generated({1, 2}, sampling), generated({1, 2}, options(20, 0.0, 0)));
+  EXPECT_NE(generated({1, 2}, sampling), free);
+}
+
+TEST(Generation, ties_go_to_the_lower_number) {
+  const Space space;
+  RandomModel random(space, small_shape(), 1, length);
+  for (const auto& weight : random.model().weights()) Kokkos::deep_copy(weight, 0.0F);
+  SamplingOptions sampling = options(200, 1.0, 4);
+  sampling.top_k = 3;
+  Tokens tokens{1};
+  generate(space, random.model(), no_end, sampling, tokens);
+  std::vector<int> counts(3);
+  for (const std::uint32_t token : Tokens(tokens.begin() + 1, tokens.end())) ++counts.at(token);
+  // A third of 200 each: a mean of 67 and a deviation of 7.
+  for (const int count : counts) EXPECT_NEAR(count, 67, 35);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST(Metrics, have_the_documented_keys) {
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_THAT(keys_of(lines[0]),
               ElementsAre("step", "loss", "learning_rate", "gradient_norm", "tokens", "tokens_per_second",
-                          "step_seconds", "communicated_bytes", "device_memory_bytes", "refreshed"));
+                          "step_seconds", "communicated_bytes", "device_memory_bytes", "refreshed", "skipped"));
   EXPECT_THAT(keys_of(lines[1]), ElementsAre("step", "validation_loss", "validation_perplexity"));
 }
 

@@ -9,6 +9,7 @@
 #include "Sward_InputError.hpp"
 #include "Sward_TestFiles.hpp"
 #include "Sward_TokenFile.hpp"
+#include "Sward_TokenFileContents.hpp"
 #include "Sward_TokenFileWriter.hpp"
 
 namespace Sward::Test {
@@ -54,16 +55,20 @@ H5Handle creation_list(H5D_layout_t layout) {
   return list;
 }
 
+void write_dataset(hid_t file, const char* name, hid_t type, H5D_layout_t layout,
+                   const std::vector<std::int64_t>& values) {
+  const hsize_t size = values.size();
+  const H5Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+  const H5Handle list = creation_list(layout);
+  const H5Handle dataset(H5Dcreate2(file, name, type, space.get(), H5P_DEFAULT, list.get(), H5P_DEFAULT), H5Dclose);
+  H5Dwrite(dataset.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+}
+
 /// A token file as some other program could have written it.
 void write_raw(const std::filesystem::path& path, hid_t type, H5D_layout_t layout, TextKind kind,
                const std::vector<std::int64_t>& tokens, std::int64_t vocab_size = 120) {
   const H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
-  const hsize_t size = tokens.size();
-  const H5Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
-  const H5Handle list = creation_list(layout);
-  const H5Handle dataset(H5Dcreate2(file.get(), "tokens", type, space.get(), H5P_DEFAULT, list.get(), H5P_DEFAULT),
-                         H5Dclose);
-  H5Dwrite(dataset.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, tokens.data());
+  write_dataset(file.get(), "tokens", type, layout, tokens);
   write_integer(file.get(), "format_version", 1);
   write_integer(file.get(), "vocab_size", vocab_size);
   write_text(file.get(), "tokenizer", "none", kind);
@@ -167,6 +172,91 @@ TEST(TokenFile, names_what_is_wrong) {
   square.write<std::uint16_t>("/tokens", std::vector<std::uint16_t>{1, 2}, {1, 2});
   square.close();
   EXPECT_THAT(message_of<InputError>([&] { TokenFile{path}; }), HasSubstr("/tokens: has 2 dimensions, wanted 1"));
+}
+
+TEST(TokenFile, counts_whole_sequences_with_their_last_target) {
+  const TemporaryFolder folder;
+  for (const auto& [tokens, sequences] : {std::pair(0U, 0U), {1U, 0U}, {4U, 0U}, {5U, 1U}, {24U, 5U}, {25U, 6U}}) {
+    write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, std::vector<std::int64_t>(tokens, 1));
+    EXPECT_EQ(TokenFile(folder / "a.h5").sequence_count(4), sequences) << tokens;
+  }
+}
+
+/// A file of three tokens with one more dataset, as some other program could have written it.
+void write_beside_tokens(const std::filesystem::path& path, const char* name, hid_t type,
+                         const std::vector<std::int64_t>& values) {
+  write_raw(path, H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
+  const H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+  write_dataset(file.get(), name, type, H5D_CONTIGUOUS, values);
+}
+
+TEST(TokenFile, reads_masks_and_starts_of_every_integer_width) {
+  const TemporaryFolder folder;
+  for (const hid_t type : {H5T_STD_U8LE, H5T_STD_I8LE, H5T_STD_U16LE, H5T_STD_I16BE, H5T_STD_U32LE, H5T_STD_I32LE,
+                           H5T_STD_U64BE, H5T_STD_I64LE}) {
+    write_beside_tokens(folder / "a.h5", "loss_mask", type, {0, 1, 1});
+    const TokenFile masked(folder / "a.h5");
+    EXPECT_TRUE(masked.has_loss_mask());
+    EXPECT_THAT(masked.loss_mask(0, 3), ElementsAre(0, 1, 1));
+    EXPECT_THAT(masked.loss_mask(1, 1), ElementsAre(1));
+    write_beside_tokens(folder / "b.h5", "document_starts", type, {0, 1, 1, 2});
+    EXPECT_THAT(TokenFile(folder / "b.h5").document_starts(), ElementsAre(0, 1, 1, 2));
+  }
+  write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
+  const TokenFile plain(folder / "a.h5");
+  EXPECT_FALSE(plain.has_loss_mask());
+  EXPECT_THAT(plain.loss_mask(0, 2), ElementsAre(1, 1));
+}
+
+TEST(TokenFile, names_what_is_wrong_with_a_mask) {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::vector<std::int64_t>& mask) {
+    write_beside_tokens(folder / "a.h5", "loss_mask", H5T_STD_I16LE, mask);
+    return message_of<InputError>([&] { check_tokens(TokenFile(folder / "a.h5"), 0, 3, 120); });
+  };
+  EXPECT_EQ(error({0, 1, 0}), "no exception");
+  EXPECT_THAT(error({0, 1}), HasSubstr("a.h5: /loss_mask: has 2 values, wanted one for each of 3 tokens"));
+  EXPECT_THAT(error({0, 1, 1, 1}), HasSubstr("a.h5: /loss_mask: has 4 values"));
+  EXPECT_THAT(error({0, 1, 2}), HasSubstr("a.h5: /loss_mask: 2 at position 2 is neither 0 nor 1"));
+  EXPECT_THAT(error({0, -1, 1}), HasSubstr("a.h5: /loss_mask: -1 at position 1 is not in 0 to 2^32 - 1"));
+  write_beside_tokens(folder / "a.h5", "loss_mask", H5T_IEEE_F32LE, {0, 1, 1});
+  EXPECT_THAT(message_of<InputError>([&] { TokenFile(folder / "a.h5"); }),
+              HasSubstr("a.h5: /loss_mask: does not hold integers"));
+}
+
+TEST(TokenFile, names_what_is_wrong_with_document_starts) {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::vector<std::int64_t>& starts) {
+    write_beside_tokens(folder / "a.h5", "document_starts", H5T_STD_I64LE, starts);
+    return message_of<InputError>([&] { TokenFile(folder / "a.h5").document_starts(); });
+  };
+  EXPECT_EQ(error({0, 2}), "no exception");
+  EXPECT_THAT(error({}), HasSubstr("a.h5: /document_starts: begins with 3, wanted 0"));
+  EXPECT_THAT(error({1, 2}), HasSubstr("a.h5: /document_starts: begins with 1, wanted 0"));
+  EXPECT_THAT(error({0, 2, 1}), HasSubstr("a.h5: /document_starts: 1 stands behind 2, wanted them ascending"));
+  EXPECT_THAT(error({0, 3}), HasSubstr("a.h5: /document_starts: 3 is not below the 3 tokens"));
+  EXPECT_THAT(error({0, std::int64_t{1} << 33}), HasSubstr("8589934592 is not below the 3 tokens"));
+  EXPECT_THAT(error({0, -1}), HasSubstr("-1 at position 1 is not in 0 to 2^64 - 1"));
+  write_raw(folder / "a.h5", H5T_STD_U16LE, H5D_CONTIGUOUS, TextKind::variable, {1, 2, 3});
+  EXPECT_THAT(message_of<InputError>([&] { TokenFile(folder / "a.h5").document_starts(); }),
+              HasSubstr("a.h5: /document_starts: is missing"));
+}
+
+TEST(has_counting_target, looks_at_every_token_of_the_range_and_at_no_other) {
+  const TemporaryFolder folder;
+  TokenFileContents contents{std::vector<std::uint32_t>(2'500'000, 1)};
+  contents.loss_mask.emplace(2'500'000);
+  (*contents.loss_mask)[2'400'000] = 1;
+  contents.write(folder / "a.h5");
+  const TokenFile file(folder / "a.h5");
+  EXPECT_TRUE(has_counting_target(file, 0, 2'500'000));
+  EXPECT_TRUE(has_counting_target(file, 2'400'000, 1));
+  EXPECT_FALSE(has_counting_target(file, 0, 2'400'000));
+  EXPECT_FALSE(has_counting_target(file, 2'400'001, 99'999));
+  contents.loss_mask.reset();
+  contents.write(folder / "b.h5");
+  EXPECT_TRUE(has_counting_target(TokenFile(folder / "b.h5"), 7, 1));
+  EXPECT_FALSE(has_counting_target(TokenFile(folder / "b.h5"), 7, 0));
 }
 
 TEST(check_tokens, names_position_and_token_of_the_first_bad_one) {

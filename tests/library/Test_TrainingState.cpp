@@ -63,7 +63,7 @@ struct Training {
 
   void save(const std::filesystem::path& path, std::int64_t step) {
     const CheckpointHeader header{step, 7, 6, 2, "text", fixture.model().shape()};
-    save_training_state(Space(), path, header, fixture.model(), fixture.optimizer());
+    write_training_state(Space(), path, header, fixture.model(), fixture.optimizer()).commit();
   }
 
   /// Everything zero first, so that nothing of an earlier load can pass for this one.

@@ -109,7 +109,7 @@ inline void compare_with_reference(const TrialOptions& trial, Communicator<MpiSp
     }
     const GradientNorm norm = optimizer.finish_gradients();
     EXPECT_EQ(norm.nonfinite_parameter, "");
-    EXPECT_EQ(optimizer.communicated_bytes(), optimizer.planned_bytes(optimizer.refreshes(step)));
+    EXPECT_EQ(optimizer.communicated_bytes(), optimizer.planned_bytes(optimizer.refreshes()));
     const double learning_rate = 0.05;
     optimizer.apply(learning_rate, norm.norm);
     space.fence();

@@ -3,6 +3,8 @@
 #include <Kokkos_Core.hpp>
 #include <cmath>
 #include <cstddef>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "Sward_AttentionShape.hpp"
@@ -22,11 +24,14 @@ HostMatrix to_double(const View& view) {
 /// Causal attention and its gradients from the definition, in double: the whole row of weights for every query.
 struct ReferenceAttention {
   AttentionShape shape;
+  std::vector<int> first_keys;  // by row, or empty
   HostMatrix query, key, value;
   HostMatrix output, logsumexp;
 
-  ReferenceAttention(const AttentionShape& s, const HostMatrix& q, const HostMatrix& k, const HostMatrix& v)
+  ReferenceAttention(const AttentionShape& s, const HostMatrix& q, const HostMatrix& k, const HostMatrix& v,
+                     std::vector<int> first = {})
       : shape(s),
+        first_keys(std::move(first)),
         query(q),
         key(k),
         value(v),
@@ -50,7 +55,9 @@ struct ReferenceAttention {
   }
 
  private:
-  int first_key(int row) const { return row / shape.length * shape.length; }
+  int first_key(int row) const {
+    return row / shape.length * shape.length + (first_keys.empty() ? 0 : first_keys[static_cast<std::size_t>(row)]);
+  }
   int key_column(int head) const { return head / (shape.heads / shape.key_value_heads) * shape.head_size; }
   double scale() const { return 1 / std::sqrt(static_cast<double>(shape.head_size)); }
 
@@ -102,5 +109,29 @@ struct ReferenceAttention {
     }
   }
 };
+
+/// Where the documents of a packed batch begin, for each token: cuts at random places, about one in `mean` tokens.
+inline std::vector<int> random_first_keys(const AttentionShape& shape, int mean, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::vector<int> result;
+  for (int row = 0; row < shape.tokens(); ++row) {
+    const int place = row % shape.length;
+    if (place == 0)
+      result.push_back(0);
+    else
+      result.push_back(engine() % static_cast<unsigned>(mean) == 0 ? place : result.back());
+  }
+  return result;
+}
+
+/// A device's copy of a list.
+template <class Space>
+Kokkos::View<int*, Kokkos::LayoutRight, Space> to_device_list(const std::vector<int>& values) {
+  Kokkos::View<int*, Kokkos::LayoutRight, Space> list("list", values.size());
+  const Kokkos::View<const int*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> host(values.data(),
+                                                                                                  values.size());
+  Kokkos::deep_copy(list, host);
+  return list;
+}
 
 }  // namespace Sward::Test

@@ -25,7 +25,9 @@ class StateRecorder : public StateVisitor<ExecutionSpace, Scalar> {
 
  public:
   void visit(const std::string& name, typename Base::Matrix values) override { record(name, host_values(values)); }
-  void visit(const std::string& name, typename Base::Integers values) override { record(name, host_values(values)); }
+  void visit(const std::string& name, typename Base::Integers values, int) override {
+    record(name, host_values(values));
+  }
   void visit(const std::string& name, typename Base::Floats values) override { record(name, host_values(values)); }
   void visit(const std::string& name, std::int64_t& value) override { record(name, std::vector<std::int64_t>{value}); }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 #include <string>
@@ -89,6 +90,17 @@ inline std::map<std::string, std::vector<double>> state_of(const std::filesystem
   auto arrays = arrays_below(file, "/weights");
   arrays.merge(arrays_below(file, "/optimizer"));
   return arrays;
+}
+
+/// The lines of a run's metrics without the times, which no two runs share.
+inline std::vector<nlohmann::json> timeless_metrics(const std::filesystem::path& output) {
+  std::vector<nlohmann::json> lines;
+  for (const std::string& line : lines_of(read_file(output / "metrics.jsonl"))) {
+    lines.push_back(nlohmann::json::parse(line));
+    lines.back().erase("tokens_per_second");
+    lines.back().erase("step_seconds");
+  }
+  return lines;
 }
 
 /// A folder with token files and the configuration of a run that takes a fraction of a second.

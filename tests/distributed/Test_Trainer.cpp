@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include <memory>
+
+#include "Sward_Trainer.hpp"
+#include "Sward_TrainingFolder.hpp"
+
+namespace Sward::Test {
+namespace {
+
+struct Run {
+  std::string method;
+  std::string selection;
+  std::string order;
+};
+
+void PrintTo(const Run& run, std::ostream* out) { *out << run.method << " " << run.selection << " " << run.order; }
+
+/// A training folder that rank 0 makes and all ranks use.
+class SharedFolder {
+ public:
+  SharedFolder() {
+    if (communicator_.rank() == 0) folder_ = std::make_unique<TrainingFolder>();
+    std::string path = folder_ ? folder_->path().string() : std::string();
+    path.resize(256, '\0');
+    MPI_Bcast(path.data(), 256, MPI_CHAR, 0, MPI_COMM_WORLD);
+    path_ = path.c_str();
+  }
+  ~SharedFolder() { MPI_Barrier(MPI_COMM_WORLD); }
+  SharedFolder(const SharedFolder&) = delete;
+  SharedFolder& operator=(const SharedFolder&) = delete;
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  /// Trains into the output folder of this name; a stop is requested of the last rank once `stop` updates are done
+  /// (0: never). True if the last update was reached.
+  bool train(const Run& run, const std::string& output, const std::string& resume, std::int64_t stop) {
+    // 40 sequences: an epoch of 3 updates and a remainder. The 4 ranks of the largest test take 3 sequences each.
+    const Configuration configuration = read_configuration(
+        path_ / "run.toml",
+        {"data.train=" + (path_ / "short.h5").string(), "data.order=" + run.order, "optimizer.method=" + run.method,
+         "grass.selection=" + run.selection, "grass.refresh_interval=4", "grass.refresh_warmup=3", "batch.sequences=12",
+         "batch.micro=1", "schedule.steps=11", "schedule.warmup_steps=6", "schedule.shape=cosine", "optimizer.clip=0.5",
+         "output.evaluation_interval=5", "output.directory=" + (path_ / output).string()});
+    std::int64_t done = 0;
+    Trainer trainer(configuration, resume, communicator_);
+    return trainer.run([&] { return ++done >= stop && stop > 0 && communicator_.rank() == communicator_.size() - 1; });
+  }
+
+  bool is_root() const { return communicator_.rank() == 0; }
+  std::filesystem::path checkpoint(std::int64_t step, const std::string& output) const {
+    return checkpoint_path(path_ / output, step);
+  }
+
+ private:
+  Communicator<MpiSpace> communicator_;
+  std::unique_ptr<TrainingFolder> folder_;
+  std::filesystem::path path_;
+};
+
+class TrainerRun : public ::testing::TestWithParam<Run> {};
+
+TEST_P(TrainerRun, StoppedAnywhereItGoesOnToTheSameBits) {
+  SharedFolder folder;
+  if (folder.is_root()) write_token_file(folder / "short.h5", random_tokens(321, 32, 3), 32);
+  MPI_Barrier(MPI_COMM_WORLD);
+  ASSERT_TRUE(folder.train(GetParam(), "whole", "", 0));
+  // After 2, 5 and 7 updates: within the warm-up of the schedule, a refresh interval, its ramp, and an epoch.
+  ASSERT_FALSE(folder.train(GetParam(), "out", "", 2));
+  ASSERT_FALSE(folder.train(GetParam(), "out", "auto", 3));
+  ASSERT_FALSE(folder.train(GetParam(), "out", "auto", 2));
+  ASSERT_TRUE(folder.train(GetParam(), "out", "auto", 0));
+  if (!folder.is_root()) return;
+  const auto state = state_of(folder.checkpoint(11, "out"));
+  EXPECT_EQ(state, state_of(folder.checkpoint(11, "whole")));
+  EXPECT_NE(state, state_of(folder.checkpoint(7, "out")));
+  EXPECT_EQ(timeless_metrics(folder / "out"), timeless_metrics(folder / "whole"));
+  EXPECT_EQ(timeless_metrics(folder / "out").size(), 11U + 3U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, TrainerRun,
+                         ::testing::Values(Run{"adamw", "norm", "shuffled"}, Run{"adamw", "norm", "sequential"},
+                                           Run{"grass", "top-r", "shuffled"}, Run{"grass", "norm", "sequential"},
+                                           Run{"grass", "norm", "shuffled"}, Run{"grass", "norm-squared", "shuffled"},
+                                           Run{"grass", "uniform", "sequential"},
+                                           Run{"grass", "norm-replacement", "shuffled"},
+                                           Run{"grass", "norm-squared-replacement", "sequential"},
+                                           Run{"grass", "uniform-replacement", "shuffled"}));
+
+}  // namespace
+}  // namespace Sward::Test
