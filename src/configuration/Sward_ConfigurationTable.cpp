@@ -1,6 +1,9 @@
 #include "Sward_ConfigurationTable.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "Sward_InputError.hpp"
@@ -19,7 +22,24 @@ std::string range_text(double least, double most) {
   return std::isinf(most) ? "at least " + plain(least) : "from " + plain(least) + " to " + plain(most);
 }
 
+/// Each dot of a key is a level of tables, and toml++ takes stack for each level.
+void require_few_dots(const std::string& text, const std::string& source) {
+  constexpr std::ptrdiff_t most_dots = 10'000;
+  if (std::count(text.begin(), text.end(), '.') > most_dots)
+    throw InputError(source + ": has more than " + std::to_string(most_dots) + " dots, so keys may nest too deep");
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  if (!std::filesystem::is_regular_file(file)) throw InputError(file.string() + ": no such configuration file");
+  std::ifstream stream(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream) throw InputError(file.string() + ": cannot read it");
+  require_few_dots(text, file.string());
+  return text;
+}
+
 toml::table parse_setting(const std::string& setting) {
+  require_few_dots(setting, "--set " + setting.substr(0, setting.find('.')));
   const auto equals = setting.find('=');
   const auto dot = setting.find('.');
   if (equals == std::string::npos || dot == std::string::npos || dot > equals)
@@ -42,9 +62,9 @@ toml::table parse_setting(const std::string& setting) {
 
 ConfigurationTable::ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings)
     : file_(file.string()) {
-  if (!std::filesystem::is_regular_file(file)) throw InputError(file_ + ": no such configuration file");
+  const std::string text = read_text(file);
   try {
-    table_ = toml::parse_file(file_);
+    table_ = toml::parse(text, file_);
   } catch (const toml::parse_error& error) {
     throw InputError(file_ + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
   }

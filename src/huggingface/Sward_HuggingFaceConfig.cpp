@@ -12,6 +12,7 @@
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ParseJson.hpp"
 
 namespace Sward {
 namespace {
@@ -142,7 +143,7 @@ void require_plain_layers(const Section& config) {
 Json parse_file(const std::filesystem::path& path) {
   std::ifstream stream(path);
   if (!stream) throw InputError(fmt::format("{}: cannot open this file", path.string()));
-  Json json = Json::parse(stream, nullptr, false);
+  Json json = parse_json(stream);
   if (!json.is_object()) throw InputError(fmt::format("{}: not a JSON object", path.string()));
   return json;
 }

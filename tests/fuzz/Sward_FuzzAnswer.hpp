@@ -9,15 +9,16 @@
 
 namespace Sward::Fuzz {
 
-/// Calls `read` and takes an InputError that names one of `sources` as an answer.
+/// Calls `read`, which returns or is refused by an InputError that names one of `sources`; false then.
 template <class Read>
-void accept_input_error(const Read& read, std::initializer_list<std::string_view> sources) {
+bool is_read(const Read& read, std::initializer_list<std::string_view> sources) {
   try {
     read();
+    return true;
   } catch (const InputError& error) {
     const std::string_view message = error.what();
     for (const std::string_view source : sources)
-      if (message.find(source) != message.npos) return;
+      if (message.find(source) != message.npos) return false;
     throw std::logic_error("an InputError that names no file: " + std::string(message));
   }
 }

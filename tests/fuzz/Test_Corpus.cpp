@@ -12,8 +12,6 @@
 namespace Sward::Fuzz {
 namespace {
 
-void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
-
 using Inputs = std::map<std::string, std::string>;
 
 /// The files of tests/fuzz/KIND/TARGET, by name, so that their order is the same everywhere.
@@ -22,7 +20,7 @@ Inputs inputs_of(const std::string& kind, const Target& target) {
   const std::filesystem::path folder = std::filesystem::path(SWARD_FUZZ_DIR) / kind / target.name;
   if (!std::filesystem::is_directory(folder)) return inputs;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
-    inputs[entry.path().filename().string()] = Test::read_file(entry.path());
+    inputs[entry.path().filename().string()] = Sward::Test::read_file(entry.path());
   return inputs;
 }
 
@@ -55,9 +53,11 @@ std::string changed(std::string bytes, const std::string& other, std::mt19937& e
 class Corpus : public ::testing::TestWithParam<Target> {};
 
 TEST_P(Corpus, is_read_or_refused) {
+  std::size_t read = 0;
   const Inputs corpus = inputs_of("corpus", GetParam());
-  EXPECT_GE(corpus.size(), 10U);
-  for (const auto& [name, bytes] : corpus) EXPECT_NO_THROW(GetParam().read(bytes)) << name;
+  for (const auto& [name, bytes] : corpus) EXPECT_NO_THROW(read += GetParam().read(bytes) ? 1 : 0) << name;
+  EXPECT_GE(read, 5U);
+  EXPECT_GE(corpus.size() - read, 2U);
 }
 
 TEST_P(Corpus, past_failures_are_read_or_refused) {
@@ -69,19 +69,21 @@ TEST_P(Corpus, random_changes_are_read_or_refused) {
   for (const auto& [name, bytes] : inputs_of("corpus", GetParam())) inputs.push_back(bytes);
   ASSERT_FALSE(inputs.empty());
   std::mt19937 engine(31);
+  int refused = 0;
   for (int round = 0; round < 3000; ++round) {
     const std::string& first = inputs[engine() % inputs.size()];
     const std::string bytes = changed(first, inputs[engine() % inputs.size()], engine);
     const std::string kept = std::string("fuzz-") + GetParam().name;
-    ASSERT_NO_THROW(GetParam().read(bytes)) << "round " << round << ", written to " << kept << [&] {
-      Test::write_file(kept, bytes);
+    ASSERT_NO_THROW(refused += GetParam().read(bytes) ? 0 : 1) << "round " << round << ", written to " << kept << [&] {
+      Sward::Test::write_file(kept, bytes);
       return "";
     }();
   }
+  EXPECT_GT(refused, 1000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, Corpus, ::testing::ValuesIn(targets),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& target) { return std::string(target.param.name); });
 
 }  // namespace
 }  // namespace Sward::Fuzz

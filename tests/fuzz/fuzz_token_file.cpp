@@ -5,13 +5,14 @@
 
 namespace Sward::Fuzz {
 
-void fuzz_token_file(std::string_view bytes) {
+bool fuzz_token_file(std::string_view bytes) {
   static const Test::TemporaryFolder folder;
   static const std::filesystem::path file = folder / "tokens.h5";
   Test::write_file(file, std::string(bytes));
-  accept_input_error(
+  return is_read(
       [&] {
         const TokenFile tokens(file);
+        has_counting_target(tokens, 0, tokens.token_count());
         check_tokens(tokens, 0, tokens.token_count(), tokens.vocab_size());
         tokens.tokenizer_model();
         if (tokens.has_document_starts()) tokens.document_starts();

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "Sward_Configuration.hpp"
 #include "Sward_ConfigurationText.hpp"
 #include "Sward_InputError.hpp"
@@ -125,6 +127,21 @@ TEST(ConfigurationTable, names_the_line_of_bad_syntax) {
   const TemporaryFolder folder;
   EXPECT_THAT(message_of<InputError>([&] { read_configuration(folder / "none.toml"); }),
               HasSubstr("none.toml: no such configuration file"));
+}
+
+TEST(ConfigurationTable, refuses_keys_that_would_overflow_the_stack) {
+  const auto dotted = [](int dots) {
+    std::string key = "a";
+    for (int i = 0; i < dots; ++i) key += ".a";
+    return key;
+  };
+  const std::string text = ConfigurationText().text();
+  const std::string rest(static_cast<std::size_t>(10'000 - std::count(text.begin(), text.end(), '.')), '.');
+  EXPECT_EQ(error_of(text + "# " + rest + "\n"), "no exception");
+  EXPECT_EQ(error_of(text + "# ." + rest + "\n"), "run.toml: has more than 10000 dots, so keys may nest too deep");
+  EXPECT_THAT(error_of(text + dotted(9'000) + " = 1\n"), HasSubstr("key 'schedule.a' is unknown"));
+  EXPECT_THAT(error_of(text + dotted(1'000'000) + " = 1\n"), StartsWith("run.toml: has more than 10000 dots"));
+  EXPECT_EQ(error_of(text, {dotted(1'000'000) + "=1"}), "--set a: has more than 10000 dots, so keys may nest too deep");
 }
 
 TEST(ConfigurationTable, names_a_shape_that_cannot_be) {
