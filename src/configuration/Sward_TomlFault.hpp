@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace Sward {
+
+/// What is wrong with a text, and in which of its lines, from 1.
+struct TomlFault {
+  std::size_t line = 1;
+  std::string what;
+};
+
+/// Looks through a text, before toml++ does, for what would end the program there: behind a character outside ASCII
+/// that stands in no string or comment, toml++ 3.3 is not defined; and it takes stack for each level of tables, of
+/// which each dot of a key is one.
+std::optional<TomlFault> find_toml_fault(std::string_view text);
+
+}  // namespace Sward
