@@ -32,6 +32,24 @@ bool is_plain(char letter) {
   return (letter >= ' ' && letter <= '~') || letter == '\t' || letter == '\n' || letter == '\r';
 }
 
+/// Follows text outside quotes and comments, for whether it stands in a number.
+class Words {
+ public:
+  void end() { in_word_ = in_number_ = false; }
+  void add(char letter) {
+    if (std::string_view(" \t\r\n,]}").find(letter) != std::string_view::npos) return end();
+    // A number that goes on with one of these is a mistake, but toml++ reads on to its end.
+    if (!in_number_ && std::string_view("=[{").find(letter) != std::string_view::npos) return end();
+    if (!in_word_) in_number_ = (letter >= '0' && letter <= '9') || letter == '+' || letter == '-';
+    in_word_ = true;
+  }
+  bool in_number() const { return in_number_; }
+
+ private:
+  bool in_word_ = false;
+  bool in_number_ = false;
+};
+
 }  // namespace
 
 std::optional<TomlFault> find_toml_fault(std::string_view text) {
@@ -40,19 +58,23 @@ std::optional<TomlFault> find_toml_fault(std::string_view text) {
     return TomlFault{static_cast<std::size_t>(lines) + 1, std::move(what)};
   };
   int dots = 0;
+  Words words;
   std::size_t i = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
   while (i < text.size()) {
     const char letter = text[i];
     if (letter == '"' || letter == '\'') {
+      if (words.in_number()) return at(i, "a quote stands inside a number");
       i = end_of_string(text, i);
     } else if (letter == '#') {
       i = std::min(text.find('\n', i), text.size());
+      words.end();
     } else if (!is_plain(letter)) {
       return at(i, "a character other than plain ASCII stands outside quotes");
     } else if (letter == '.' && ++dots > most_dots) {
       return at(
           i, "the text has more than " + std::to_string(most_dots) + " dots outside quotes, so keys may nest too deep");
     } else {
+      words.add(letter);
       ++i;
     }
   }

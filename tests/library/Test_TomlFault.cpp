@@ -35,6 +35,13 @@ TEST(TomlFault, names_the_line_of_a_character_outside_them) {
   EXPECT_THAT(fault_of("\xEF\xBB\xBF\xEF\xBB\xBF"), HasSubstr("1: a character"));
 }
 
+TEST(TomlFault, names_a_quote_inside_a_number) {
+  for (const char* text : {"a = 0'ö'", "a = +1.\"ö\"", "a = 0='ö'", "a=[1,2['ö']", "a={b=-'ö'}", "0.'ö' = 1"})
+    EXPECT_EQ(fault_of(text), "1: a quote stands inside a number") << text;
+  for (const char* text : {"a = 0 'ö'", "a = 0#'ö'", "a=[1,'ö']", "a={b=1}'ö'", "a0='ö'", "a1.'ö'=1", "a=[1]\n'ö'=1"})
+    EXPECT_EQ(fault_of(text), "none") << text;
+}
+
 TEST(TomlFault, counts_dots_outside_strings_and_comments) {
   const std::string dots(10'000, '.');
   EXPECT_EQ(fault_of("a" + dots + "a = '.' # ."), "none");
