@@ -1,6 +1,7 @@
 option(SWARD_ENABLE_LIBRARY "Build Sward::sward and the programs (needs MPI, HDF5 and the file libraries)" ON)
 option(SWARD_ENABLE_ONEDNN "Products of floats on hosts by oneDNN instead of BLAS" ON)
 option(SWARD_ENABLE_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
+option(SWARD_ENABLE_FUZZING "Build the fuzz targets in tests/fuzz instead of the tests (needs Clang)" OFF)
 option(SWARD_ENABLE_BENCHMARKS "Build the benchmarks in perf/ (needs Google Benchmark)" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
@@ -37,6 +38,11 @@ if(SWARD_ENABLE_LIBRARY)
   find_package(MPI REQUIRED COMPONENTS C)
   find_package(HDF5 REQUIRED COMPONENTS C)
   find_package(tomlplusplus REQUIRED)
+  if(SWARD_ENABLE_FUZZING)
+    # From its headers toml++ is instrumented too. An assertion there fails for "[=", which then gives a proper error.
+    set_target_properties(tomlplusplus::tomlplusplus PROPERTIES
+      INTERFACE_COMPILE_OPTIONS "-DTOML_HEADER_ONLY=1;-DTOML_ASSERT(expr)=static_assert(true)")
+  endif()
   find_package(CLI11 REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(fmt REQUIRED)

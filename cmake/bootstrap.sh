@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--no-packages] [--help]
+Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--fuzz] [--no-packages] [--help]
 
 Installs the distribution's packages (Debian and its relatives, as root or through sudo) and
 builds Kokkos and Kokkos Kernels once into a prefix outside the source tree. A second call
@@ -17,6 +17,7 @@ finds everything in place and returns at once. The last line printed is the pref
   --cuda          Kokkos with the CUDA backend (needs nvcc 12 or later on PATH), for the
                   cuda-release preset
   --style         also the packages clang-format and clang-tidy, for tests/style
+  --fuzz          also Clang with its runtime libraries, for tests/fuzz
   --no-packages   do not call the distribution's package manager
 TEXT
 }
@@ -24,12 +25,13 @@ TEXT
 prefix=${SWARD_PREFIX:-}
 backend=host
 packages=yes
-style_packages=""
+extra_packages=""
 while [ $# -gt 0 ]; do
   case $1 in
     --prefix) prefix=${2:?--prefix needs a folder}; shift ;;
     --cuda) backend=cuda ;;
-    --style) style_packages="clang-format clang-tidy" ;;
+    --style) extra_packages+=" clang-format clang-tidy" ;;
+    --fuzz) extra_packages+=" clang libclang-rt-dev libomp-dev" ;;
     --no-packages) packages=no ;;
     --help) usage; exit 0 ;;
     *) echo "bootstrap.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;
@@ -47,7 +49,7 @@ log() { echo "bootstrap.sh: $*" >&2; }
 install_packages() {
   command -v dpkg-query > /dev/null || return 0
   local missing="" name
-  for name in $needed_packages $style_packages; do
+  for name in $needed_packages $extra_packages; do
     dpkg-query -W -f='${Status}' "$name" 2> /dev/null | grep -q 'install ok installed' || missing+=" $name"
   done
   [ -n "$missing" ] || return 0

@@ -11,7 +11,7 @@ line printed is "N passed, N failed"; the exit status is 0 if nothing failed.
   --preset NAME   a preset of CMakePresets.json; default host-release
   --tidy          clang-tidy too, which takes minutes; counted as one test
   CTEST ARGUMENT  handed on: -L kernels (the tests with this label), -R NAME (by name), ...
-                  Labels: kernels library distributed drivers install style
+                  Labels: kernels library distributed drivers fuzz install style
 
 $SWARD_PREFIX names a prefix that holds Kokkos, as in cmake/bootstrap.sh.
 TEXT

@@ -116,9 +116,7 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path)
     : file_(Hdf5File::open_read(path)), header_(read_header(file_)), parameters_(list_parameters(header_.shape)) {}
 
 std::vector<float> CheckpointFile::read_weight(const ParameterInfo& parameter) const {
-  std::vector<float> values(static_cast<std::size_t>(parameter.size()));
-  file_.read("/weights/" + parameter.name, std::span<float>(values), file_extents(parameter));
-  return values;
+  return file_.read<float>("/weights/" + parameter.name, file_extents(parameter));
 }
 
 void verify_checkpoint(const CheckpointFile& checkpoint, int part, int parts) {

@@ -1,9 +1,14 @@
 #include "Sward_ConfigurationTable.hpp"
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <sstream>
+#include <utility>
+#include <variant>
 
 #include "Sward_InputError.hpp"
+#include "Sward_TomlFault.hpp"
 
 namespace Sward {
 
@@ -19,6 +24,24 @@ std::string range_text(double least, double most) {
   return std::isinf(most) ? "at least " + plain(least) : "from " + plain(least) + " to " + plain(most);
 }
 
+std::string read_text(const std::filesystem::path& file) {
+  if (!std::filesystem::is_regular_file(file)) throw InputError(file.string() + ": no such configuration file");
+  std::ifstream stream(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream) throw InputError(file.string() + ": cannot read it");
+  return text;
+}
+
+/// The table of a text; in its place what is wrong with the text.
+std::variant<toml::table, TomlFault> parse_text(const std::string& text, const std::string& source) {
+  if (auto fault = find_toml_fault(text)) return std::move(*fault);
+  try {
+    return toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    return TomlFault{error.source().begin.line, std::string(error.description())};
+  }
+}
+
 toml::table parse_setting(const std::string& setting) {
   const auto equals = setting.find('=');
   const auto dot = setting.find('.');
@@ -26,28 +49,23 @@ toml::table parse_setting(const std::string& setting) {
     throw InputError("--set " + setting + ": wanted section.key=value");
   const std::string key = setting.substr(0, equals);
   const std::string value = setting.substr(equals + 1);
-  try {
-    return toml::parse(key + " = " + value, "--set " + setting);
-  } catch (const toml::parse_error&) {
-    // A path or a word without quotes.
-    try {
-      return toml::parse(key + " = '" + value + "'", "--set " + setting);
-    } catch (const toml::parse_error& error) {
-      throw InputError("--set " + setting + ": " + std::string(error.description()));
-    }
-  }
+  auto parsed = parse_text(key + " = " + value, "--set " + setting);
+  // A path or a word without quotes.
+  if (parsed.index() == 1) parsed = parse_text(key + " = '" + value + "'", "--set " + setting);
+  if (parsed.index() == 1) throw InputError("--set " + setting + ": " + std::get<1>(parsed).what);
+  return std::get<0>(std::move(parsed));
 }
 
 }  // namespace
 
 ConfigurationTable::ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings)
     : file_(file.string()) {
-  if (!std::filesystem::is_regular_file(file)) throw InputError(file_ + ": no such configuration file");
-  try {
-    table_ = toml::parse_file(file_);
-  } catch (const toml::parse_error& error) {
-    throw InputError(file_ + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+  auto parsed = parse_text(read_text(file), file_);
+  if (parsed.index() == 1) {
+    const TomlFault& fault = std::get<1>(parsed);
+    throw InputError(file_ + ":" + std::to_string(fault.line) + ": " + fault.what);
   }
+  table_ = std::get<0>(std::move(parsed));
   for (const std::string& setting : settings) set(setting);
   for (const auto& [section, node] : table_)
     if (!node.is_table()) fail(std::string(section.str()), "stands outside any [section]");

@@ -170,12 +170,39 @@ H5Handle Hdf5File::open_dataset(const std::string& name) const {
 
 std::vector<std::size_t> Hdf5File::extents(const std::string& name) const {
   const H5Handle dataset = open_dataset(name);
+  const H5Handle type(H5Dget_type(dataset.get()), H5Tclose);
   const H5Handle space(H5Dget_space(dataset.get()), H5Sclose);
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0) fail(name, "cannot read the extents");
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
   if (H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr) < 0) fail(name, "cannot read the extents");
+  require_plausible(name, extents, H5Tget_size(type.get()));
   return {extents.begin(), extents.end()};
+}
+
+std::size_t Hdf5File::require_extents(const std::string& name, const std::vector<std::size_t>& wanted) const {
+  const std::vector<std::size_t> found = extents(name);
+  if (found != wanted) {
+    fail(name, fmt::format("has extents ({}), wanted ({})", fmt::join(found, ", "), fmt::join(wanted, ", ")));
+  }
+  return product(found);
+}
+
+void Hdf5File::require_plausible(const std::string& name, const std::vector<hsize_t>& extents,
+                                 std::size_t element_bytes) const {
+  // Deflate makes data at most 1032 times smaller. Extents come from the file, and memory is taken by them.
+  constexpr std::uint64_t largest_ratio = 2048;
+  hsize_t file_bytes = 0;
+  if (element_bytes == 0 || H5Fget_filesize(file_.get(), &file_bytes) < 0) fail(name, "cannot read its size");
+  std::uint64_t room = file_bytes / element_bytes * largest_ratio + largest_ratio;
+  for (const hsize_t extent : extents) {
+    if (extent == 0) return;
+    room /= extent;
+  }
+  if (room == 0) {
+    fail(name,
+         fmt::format("has extents ({}), more than {} bytes of a file hold", fmt::join(extents, ", "), file_bytes));
+  }
 }
 
 std::size_t Hdf5File::length(const std::string& name) const {
@@ -204,9 +231,8 @@ void Hdf5File::write_values(const std::string& name, hid_t type, const void* val
 
 void Hdf5File::read_values(const std::string& name, hid_t type, void* values, std::size_t count,
                            const std::vector<std::size_t>& wanted) const {
-  const std::vector<std::size_t> found = extents(name);
-  if (found != wanted || product(wanted) != count) {
-    fail(name, fmt::format("has extents ({}), wanted ({})", fmt::join(found, ", "), fmt::join(wanted, ", ")));
+  if (require_extents(name, wanted) != count) {
+    fail(name, fmt::format("{} values do not fill the extents ({})", count, fmt::join(wanted, ", ")));
   }
   const H5Handle dataset = open_dataset(name);
   const H5Handle stored(H5Dget_type(dataset.get()), H5Tclose);

@@ -58,7 +58,7 @@ class Hdf5File {
   bool exists(const std::string& name) const;
   /// The names of a group's members, without the group's own path, in alphabetical order.
   std::vector<std::string> names(const std::string& group) const;
-  /// Extents of a dataset; none for a scalar.
+  /// Extents of a dataset; none for a scalar. Throws where they claim more than a file of this size can hold.
   std::vector<std::size_t> extents(const std::string& name) const;
 
   /// Writes a row-major dataset of one or more dimensions, chunked, with Fletcher-32 checksums.
@@ -76,12 +76,17 @@ class Hdf5File {
   void read(const std::string& name, std::span<T> values, const std::vector<std::size_t>& extents) const {
     read_values(name, hdf5_type<T>(), values.data(), values.size(), extents);
   }
+  /// The same into new memory, which is taken only once the dataset is known to have these extents.
+  template <Hdf5Number T>
+  std::vector<T> read(const std::string& name, const std::vector<std::size_t>& extents) const {
+    std::vector<T> values(require_extents(name, extents));
+    read(name, std::span<T>(values), extents);
+    return values;
+  }
   /// Reads a whole 1-D dataset of any length.
   template <Hdf5Number T>
   std::vector<T> read(const std::string& name) const {
-    std::vector<T> values(length(name));
-    read(name, std::span<T>(values), {values.size()});
-    return values;
+    return read<T>(name, {length(name)});
   }
 
   /// Reads a whole dataset of any type and keeps nothing: every checksum of it is compared.
@@ -110,6 +115,9 @@ class Hdf5File {
   void create_parents(const std::string& name);
   H5Handle open_dataset(const std::string& name) const;
   std::size_t length(const std::string& name) const;
+  /// Returns the number of elements.
+  std::size_t require_extents(const std::string& name, const std::vector<std::size_t>& wanted) const;
+  void require_plausible(const std::string& name, const std::vector<hsize_t>& extents, std::size_t element_bytes) const;
   void write_values(const std::string& name, hid_t type, const void* values, std::size_t count,
                     const std::vector<std::size_t>& extents);
   void read_values(const std::string& name, hid_t type, void* values, std::size_t count,

@@ -67,7 +67,12 @@ std::string read_variable_text(const Hdf5File& file, const std::string& object, 
 
 std::string read_fixed_text(const Hdf5File& file, const std::string& object, const std::string& name,
                             const OpenAttribute& open) {
-  std::string text(H5Tget_size(open.type.get()), '\0');
+  const std::size_t size = H5Tget_size(open.type.get());
+  hsize_t file_bytes = 0;
+  if (H5Fget_filesize(file.identifier(), &file_bytes) < 0 || size > file_bytes) {
+    file.fail(object, fmt::format("attribute '{}' has {} bytes of text, more than the file", name, size));
+  }
+  std::string text(size, '\0');
   if (H5Aread(open.attribute.get(), open.type.get(), text.data()) < 0) {
     file.fail(object, fmt::format("cannot read attribute '{}'", name));
   }

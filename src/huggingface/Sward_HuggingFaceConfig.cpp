@@ -12,6 +12,7 @@
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ParseJson.hpp"
 #include "Sward_RopeScaling.hpp"
 
 namespace Sward {
@@ -195,7 +196,7 @@ Json scaling_object(const RotaryScaling& scaling) {
 Json parse_file(const std::filesystem::path& path) {
   std::ifstream stream(path);
   if (!stream) throw InputError(fmt::format("{}: cannot open this file", path.string()));
-  Json json = Json::parse(stream, nullptr, false);
+  Json json = parse_json(stream);
   if (!json.is_object()) throw InputError(fmt::format("{}: not a JSON object", path.string()));
   return json;
 }

@@ -13,6 +13,7 @@
 
 #include "Sward_Float16.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ParseJson.hpp"
 #include "Sward_SafetensorsHeader.hpp"
 
 namespace Sward {
@@ -52,7 +53,7 @@ std::vector<float> read_as(const std::filesystem::path& path, const SafetensorsE
 
 Json parse_index(const std::filesystem::path& path) {
   std::ifstream stream(path);
-  Json index = Json::parse(stream, nullptr, false);
+  Json index = parse_json(stream);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw InputError(fmt::format("{}: not a JSON object with a weight_map", path.string()));
   }

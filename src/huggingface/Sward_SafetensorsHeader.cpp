@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "Sward_InputError.hpp"
+#include "Sward_ParseJson.hpp"
 
 namespace Sward {
 namespace {
@@ -105,7 +106,7 @@ void require_gapless(const std::filesystem::path& path, const std::map<std::stri
 }
 
 Json parse_header(const std::filesystem::path& path, const std::string& text) {
-  Json header = Json::parse(text, nullptr, false);
+  Json header = parse_json(text);
   if (!header.is_object()) fail(path, "the header is not a JSON object: the file is corrupt or of another format");
   return header;
 }

@@ -20,6 +20,20 @@ void check_size(std::int64_t size, const char* name, const std::string& source) 
           fmt::format("{} is {}, wanted 1 to 2^31 - 1", name, size));
 }
 
+/// A plan of a larger model would not fit 64 bits, and lists of its parameters would fill the memory.
+void check_count(const LlamaShape& shape, const std::string& source) {
+  constexpr std::int64_t most_layers = 1 << 16;
+  constexpr double most_parameters = 281474976710656;  // 2^48
+  require(shape.num_layers <= most_layers, source,
+          fmt::format("num_layers is {}, wanted 1 to {}", shape.num_layers, most_layers));
+  const auto hidden = static_cast<double>(shape.hidden_size);
+  const double layer = hidden * (4 * hidden + 3 * static_cast<double>(shape.intermediate_size));
+  const double count =
+      static_cast<double>(shape.num_layers) * layer + 2 * hidden * static_cast<double>(shape.vocab_size);
+  require(count <= most_parameters, source,
+          fmt::format("the sizes make about {:.2g} parameters, wanted at most 2^48", count));
+}
+
 void check_multiple(std::int64_t size, const char* name, std::int64_t divisor, const char* divisor_name,
                     const std::string& source) {
   require(size % divisor == 0, source,
@@ -35,6 +49,7 @@ void check(const LlamaShape& shape, const std::string& source) {
   check_size(shape.num_key_value_heads, "num_key_value_heads", source);
   check_size(shape.num_layers, "num_layers", source);
   check_size(shape.vocab_size, "vocab_size", source);
+  check_count(shape, source);
   check_multiple(shape.hidden_size, "hidden_size", shape.num_heads, "num_heads", source);
   check_multiple(shape.num_heads, "num_heads", shape.num_key_value_heads, "num_key_value_heads", source);
   require(shape.head_size() % 2 == 0, source,

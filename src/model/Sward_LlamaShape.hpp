@@ -28,7 +28,8 @@ struct LlamaShape {
 };
 
 /// Throws InputError, beginning with `source` (a file, or where else the shape comes from), when no model can have
-/// this shape: a size outside 1 to 2^31 - 1, heads that do not divide, an odd head size, a constant out of range.
+/// this shape: a size outside 1 to 2^31 - 1, more than 2^16 layers or 2^48 parameters, heads that do not divide, an odd
+/// head size, a constant out of range.
 void check(const LlamaShape& shape, const std::string& source);
 
 }  // namespace Sward

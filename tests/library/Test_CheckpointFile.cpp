@@ -187,6 +187,19 @@ TEST(CheckpointFile, refuses_a_shape_that_cannot_be) {
   EXPECT_THAT(message_of<InputError>([&] { CheckpointFile(folder / "a.h5"); }), HasSubstr("a.h5: hidden_size is 8"));
 }
 
+TEST(CheckpointFile, takes_no_memory_for_a_weight_that_the_file_does_not_hold) {
+  const TemporaryFolder folder;
+  CheckpointHeader header = some_header();
+  header.shape.hidden_size = 65'536;
+  header.shape.vocab_size = 2'000'000'000;
+  Hdf5File file = create_checkpoint(folder / "a.h5", header);
+  file.write("/weights/model.embed_tokens.weight", std::span<const float>(std::vector<float>{1, 2}), {2, 1});
+  file.close();
+  const CheckpointFile checkpoint(folder / "a.h5");
+  EXPECT_THAT(message_of<InputError>([&] { checkpoint.read_weight(checkpoint.parameters()[0]); }),
+              HasSubstr("model.embed_tokens.weight: has extents (2, 1), wanted (2000000000, 65536)"));
+}
+
 TEST(checkpoint_path, has_eight_digits_or_more) {
   EXPECT_EQ(checkpoint_path("run", 12), "run/checkpoint-00000012.h5");
   EXPECT_EQ(checkpoint_path("run", 1234567890), "run/checkpoint-1234567890.h5");

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "Sward_Configuration.hpp"
 #include "Sward_ConfigurationText.hpp"
 #include "Sward_InputError.hpp"
@@ -11,6 +13,7 @@
 namespace Sward::Test {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -125,6 +128,24 @@ TEST(ConfigurationTable, names_the_line_of_bad_syntax) {
   const TemporaryFolder folder;
   EXPECT_THAT(message_of<InputError>([&] { read_configuration(folder / "none.toml"); }),
               HasSubstr("none.toml: no such configuration file"));
+}
+
+TEST(ConfigurationTable, refuses_what_toml_plus_plus_does_not_survive) {
+  const auto dotted = [](int dots) {
+    std::string key = "a";
+    for (int i = 0; i < dots; ++i) key += ".a";
+    return key;
+  };
+  const std::string text = ConfigurationText().text();
+  const std::string line = std::to_string(1 + std::count(text.begin(), text.end(), '\n'));
+  const std::string many = "the text has more than 10000 dots outside quotes, so keys may nest too deep";
+  EXPECT_THAT(error_of(text + dotted(9'000) + " = 1\n"), HasSubstr("key 'schedule.a' is unknown"));
+  EXPECT_EQ(error_of(text + dotted(1'000'000) + " = 1\n"), "run.toml:" + line + ": " + many);
+  EXPECT_THAT(error_of(text, {dotted(100'000) + "=1"}), EndsWith("=1: " + many));
+  const std::string strange = "a character other than plain ASCII stands outside quotes";
+  EXPECT_EQ(error_of(text + "größe = 1\n"), "run.toml:" + line + ": " + strange);
+  EXPECT_EQ(error_of(text, {"run.größe=1"}), "--set run.größe=1: " + strange);
+  EXPECT_EQ(read_text(text + "# größe\n", {"output.directory=/größe", "data.train='ä'"}).output.directory, "/größe");
 }
 
 TEST(ConfigurationTable, names_a_shape_that_cannot_be) {

@@ -149,6 +149,37 @@ TEST(Hdf5, names_file_and_object_in_errors) {
   EXPECT_THAT(message_of<InputError>([&] { in.read<float>("/z"); }), HasSubstr("a.h5: /z: is missing"));
 }
 
+/// A chunked dataset of single bytes whose chunks were never written.
+void claim(const Hdf5File& file, const char* name, const std::vector<hsize_t>& extents) {
+  const H5Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
+  const H5Handle list = checksummed_chunks(std::vector<hsize_t>(extents.size(), 16));
+  const H5Handle dataset(
+      H5Dcreate2(file.identifier(), name, H5T_STD_U8LE, space.get(), H5P_DEFAULT, list.get(), H5P_DEFAULT), H5Dclose);
+  ASSERT_TRUE(dataset) << name;
+}
+
+TEST(Hdf5, takes_no_memory_for_data_that_the_file_cannot_hold) {
+  const TemporaryFolder folder;
+  constexpr hsize_t large = hsize_t{1} << 32;
+  Hdf5File out = Hdf5File::create(folder / "a.h5");
+  claim(out, "/long", {large << 20});
+  // Each with a product that is small, or 0, in 64 bits.
+  claim(out, "/square", {large, large});
+  claim(out, "/cube", {large, large - 1, large});
+  claim(out, "/flat", {large, 0, large});
+  claim(out, "/sparse", {1000, 1000});
+  out.close();
+  const Hdf5File in = Hdf5File::open_read(folder / "a.h5");
+  EXPECT_THAT(message_of<InputError>([&] { in.read<std::uint8_t>("/long"); }),
+              HasSubstr("a.h5: /long: has extents (4503599627370496), more than "));
+  for (const char* name : {"/long", "/square", "/cube"}) {
+    EXPECT_THAT(message_of<InputError>([&] { in.extents(name); }), HasSubstr("bytes of a file hold")) << name;
+    EXPECT_THROW(in.verify(name), InputError) << name;
+  }
+  EXPECT_THAT(in.extents("/flat"), ElementsAre(large, 0, large));
+  EXPECT_EQ(in.read<std::uint8_t>("/sparse", {1000, 1000}), std::vector<std::uint8_t>(1'000'000));
+}
+
 TEST(Hdf5, writes_equal_bytes_for_equal_data) {
   const TemporaryFolder folder;
   for (const char* name : {"a.h5", "b.h5"}) {

@@ -197,6 +197,9 @@ TEST(HuggingFaceConfig, names_missing_and_impossible_values) {
               HasSubstr("config.json: cannot"));
   write_file(folder / "config.json", "{\"model_type\":");
   EXPECT_THROW(read_huggingface_config(folder.path()), InputError);
+  write_file(folder / "config.json", "{\"hidden_size\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  EXPECT_THAT(message_of<InputError>([&] { read_huggingface_config(folder.path()); }),
+              HasSubstr("config.json: not a JSON object"));
 }
 
 TEST(HuggingFaceConfig, round_trips) {

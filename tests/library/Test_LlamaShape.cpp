@@ -31,6 +31,18 @@ TEST(LlamaShape, names_what_cannot_be) {
   EXPECT_THAT(error_of([](LlamaShape& s) { s.num_key_value_heads = 0; }), HasSubstr("num_key_value_heads is 0"));
   EXPECT_THAT(error_of([](LlamaShape& s) { s.num_layers = 0; }), HasSubstr("num_layers is 0"));
   EXPECT_THAT(error_of([](LlamaShape& s) { s.vocab_size = std::int64_t{1} << 31; }), HasSubstr("vocab_size"));
+  EXPECT_EQ(error_of([](LlamaShape& s) { s.num_layers = 65'536; }), "no exception");
+  EXPECT_EQ(error_of([](LlamaShape& s) { s.num_layers = 65'537; }), "file: num_layers is 65537, wanted 1 to 65536");
+  // 65,536 times 2^31 parameters in the two matrices of the vocabulary, and few more than none in the layer.
+  const auto wide = [](LlamaShape& s) { s = {65'536, 1, 1, 1, 1, (std::int64_t{1} << 31) - 200'000, false, 0, 1}; };
+  EXPECT_EQ(error_of(wide), "no exception");
+  EXPECT_THAT(error_of([&](LlamaShape& s) {
+                wide(s);
+                s.vocab_size += 199'999;
+              }),
+              HasSubstr("the sizes make about 2.8e+14 parameters, wanted at most 2^48"));
+  EXPECT_THAT(error_of([](LlamaShape& s) { s.hidden_size = s.intermediate_size = s.vocab_size = 2'000'000'000; }),
+              HasSubstr("parameters, wanted at most 2^48"));
   EXPECT_THAT(error_of([](LlamaShape& s) { s.num_heads = 5; }), HasSubstr("not a multiple of num_heads = 5"));
   EXPECT_THAT(error_of([](LlamaShape& s) { s.num_key_value_heads = 3; }),
               HasSubstr("num_heads is 4, which is not a multiple of num_key_value_heads = 3"));

@@ -61,7 +61,8 @@ TEST(Plan, CountsWeightsStatesAndGradientsAsByHand) {
 TEST(Plan, CountsActivationsAtEachLevelAsByHand) {
   const std::size_t attention = t * (1 + h + 3 * h + h + heads);
   const std::size_t mlp = t * (1 + h + h + 2 * f + f);
-  // Tokens, targets and first keys, the blocks' inputs and the last output, the final norm, all logits (fewer than a slice), losses.
+  // Tokens, targets and first keys, the blocks' inputs and the last output, the final norm, all logits (fewer than a
+  // slice), losses.
   const std::size_t always = t * (3 + (layers + 1) * h + 1 + h + vocabulary + 1);
   Configuration configuration = small_configuration(true);
   for (const auto& [level, name, elements] : std::vector<std::tuple<Recompute, std::string, std::size_t>>{

@@ -5,7 +5,9 @@
 #include <functional>
 #include <numeric>
 #include <random>
+#include <tuple>
 
+#include "Sward_Damage.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_TestFiles.hpp"
 #include "Sward_TokenFile.hpp"
@@ -432,6 +434,33 @@ TEST(TokenFile, reports_a_flipped_bit_or_is_not_changed_by_it) {
     }
   }
   EXPECT_GT(reported, 500U);
+}
+
+/// Everything that a token file holds.
+auto contents_of(const std::filesystem::path& path) {
+  const TokenFile file(path);
+  return std::tuple(file.vocab_size(), file.tokenizer(), file.tokenizer_model(), file.document_starts(),
+                    file.read(0, file.token_count()), file.loss_mask(0, file.token_count()));
+}
+
+TEST(TokenFile, reports_random_damage_or_is_not_changed_by_it) {
+  std::mt19937 engine(3);
+  TokenFileContents contents;
+  for (std::size_t i = 0; i < 5000; ++i)
+    contents.tokens.push_back(static_cast<std::uint32_t>(engine() % contents.vocab_size));
+  contents.loss_mask.emplace();
+  for (std::size_t i = 0; i < 5000; ++i) contents.loss_mask->push_back(static_cast<std::uint8_t>(engine() % 2));
+  contents.document_starts = {0, 17, 1200};
+  contents.tokenizer = "sentencepiece";
+  contents.tokenizer_model = "some bytes";
+  const TemporaryFolder folder;
+  contents.write(folder / "a.h5");
+  const std::string bytes = read_file(folder / "a.h5");
+  const auto wanted = contents_of(folder / "a.h5");
+  ASSERT_EQ(std::get<4>(wanted), contents.tokens);
+  EXPECT_EQ(count_reported(truncated(bytes, 20, 1), contents_of, wanted), 20);
+  // Most of the file is tokens and mask, and every byte of those has a checksum.
+  EXPECT_GT(count_reported(flipped(bytes, 100, 2), contents_of, wanted), 80);
 }
 
 }  // namespace
