@@ -42,7 +42,7 @@ done
 needed_packages="g++ gfortran cmake ninja-build ccache pkg-config python3-pip python3-venv
   openmpi-bin libopenmpi-dev libhdf5-dev hdf5-tools libopenblas-openmp-dev libdnnl-dev librandom123-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev
-  libsentencepiece-dev libgtest-dev libgmock-dev libbenchmark-dev"
+  libsentencepiece-dev zlib1g-dev libzstd-dev libgtest-dev libgmock-dev libbenchmark-dev"
 
 log() { echo "bootstrap.sh: $*" >&2; }
 

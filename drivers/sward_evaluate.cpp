@@ -54,7 +54,8 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--seed", arguments.sampling.seed, "of the sample")->needs(sample)->capture_default_str();
   app.add_option("--tokenizer", arguments.tokenizer,
-                 "'bytes' or a SentencePiece model; default: what the (first) token file was made with")
+                 "'bytes' or a SentencePiece model; default: what the (first) token file was made with, or else the "
+                 "tokenizer.model beside the weights")
       ->needs(sample);
   app.footer(
       "Prints 'validation_loss X validation_perplexity Y'; with several files a line for each, its path before that.\n"
@@ -63,10 +64,12 @@ void describe(CLI::App& app, Arguments& arguments) {
 
 std::unique_ptr<Sward::Tokenizer> tokenizer_for(const Arguments& arguments, const Sward::TokenFile& data) {
   if (!arguments.tokenizer.empty()) return Sward::make_tokenizer(arguments.tokenizer);
-  auto tokenizer = Sward::make_tokenizer(data);
-  if (tokenizer == nullptr)
-    throw Sward::InputError(data.path().string() + ": carries no tokenizer for a sample; name one with --tokenizer");
-  return tokenizer;
+  if (auto tokenizer = Sward::make_tokenizer(data)) return tokenizer;
+  const std::string model = Sward::read_initial_tokenizer_model(arguments.checkpoint);
+  if (model.empty())
+    throw Sward::InputError(data.path().string() + ": carries no tokenizer for a sample, and " + arguments.checkpoint +
+                            " no tokenizer.model; name one with --tokenizer");
+  return Sward::make_sentencepiece_tokenizer(model, arguments.checkpoint + ": tokenizer.model");
 }
 
 Sward::Llama<Space, float> load_model(const Space& space, Sward::Arena<Space>& arena, const Arguments& arguments,

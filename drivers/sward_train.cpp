@@ -36,7 +36,7 @@ int train(const Arguments& arguments) {
   const Sward::Configuration configuration =
       Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
   Sward::Trainer trainer(configuration, resume, communicator);
-  if (communicator.rank() == 0) fmt::print("{}", trainer.plan());
+  if (communicator.rank() == 0) fmt::print("{}", Sward::plan_text(trainer.plan()));
   if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
   if (communicator.rank() == 0) fmt::print("stopped on request; go on with --resume auto\n");
   return Sward::ExitStatus::stopped;

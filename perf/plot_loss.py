@@ -39,7 +39,7 @@ def read_run(path):
     updates, evaluations, tokens = [], [], {}
     for line in path.read_text().splitlines():
         entry = json.loads(line)
-        if "loss" in entry:
+        if entry.get("loss") is not None:  # null: not finite, and skipped
             tokens[entry["step"]] = entry["tokens"]
             updates.append((entry["step"] + 1, entry["tokens"], entry["loss"]))
         elif "validation_loss" in entry:

@@ -3,14 +3,16 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_RotaryScaling.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
 
-/// cosine(t, i) and sine(t, i) of the angle t * theta^(-2i / head) for positions t and pairs i; T x head/2 each.
-/// The angles are taken in double.
+/// cosine(t, i) and sine(t, i) of the angle t * f(i) for positions t and pairs i, where f(i) is the frequency
+/// theta^(-2i / head) after scaling; T x head/2 each. The angles are taken in double.
 template <class ExecutionSpace, class Table>
-void rotary_table(const ExecutionSpace& space, double theta, const Table& cosine, const Table& sine) {
+void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling& scaling, const Table& cosine,
+                  const Table& sine) {
   static_assert(Table::rank() == 2, "Sward::rotary_table: the tables must be matrices");
   using Scalar = typename Table::non_const_value_type;
   require_extents("Sward::rotary_table", "sine", {sine.extent(0), sine.extent(1)},
@@ -24,7 +26,8 @@ void rotary_table(const ExecutionSpace& space, double theta, const Table& cosine
         const int position = team.league_rank();
         for_each_chunk(team, pairs, [&](const int begin, const int end) {
           for (int i = begin; i < end; ++i) {
-            const double angle = position * Kokkos::pow(theta, -static_cast<double>(i) / pairs);
+            const double frequency = Kokkos::pow(theta, -static_cast<double>(i) / pairs);
+            const double angle = position * scale_frequency(scaling, frequency);
             cosine(position, i) = static_cast<Scalar>(Kokkos::cos(angle));
             sine(position, i) = static_cast<Scalar>(Kokkos::sin(angle));
           }

@@ -120,7 +120,7 @@ void rotary(benchmark::State& state) {
   constexpr int heads = 6;
   const Matrix<float, Space> cosine("cosine", 256, rows.width / heads / 2);
   const Matrix<float, Space> sine("sine", 256, rows.width / heads / 2);
-  rotary_table(Space(), 10000, cosine, sine);
+  rotary_table(Space(), 10000, RotaryScaling{}, cosine, sine);
   const auto values = random_matrix(rows.tokens, rows.width, 0);
   measure(state, rows.bytes(2), 0, [&] { rotary_embedding(Space(), cosine, sine, heads, values); });
 }

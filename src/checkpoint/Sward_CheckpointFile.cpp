@@ -5,10 +5,39 @@
 #include <span>
 
 #include "Sward_InputError.hpp"
+#include "Sward_RopeScaling.hpp"
 
 namespace Sward {
 
 namespace {
+
+/// Nothing is written where there is no scaling, which is how files from before there was any say so too.
+void write_rope_scaling(Hdf5File& file, const RotaryScaling& scaling) {
+  if (scaling.kind == RotaryScaling::Kind::none) return;
+  file.write_attribute("/model", "rope_type", std::string_view(rope_type_name(scaling.kind)));
+  file.write_attribute("/model", "rope_factor", scaling.factor);
+  if (scaling.kind == RotaryScaling::Kind::linear) return;
+  file.write_attribute("/model", "rope_low_freq_factor", scaling.low_freq_factor);
+  file.write_attribute("/model", "rope_high_freq_factor", scaling.high_freq_factor);
+  file.write_attribute("/model", "rope_original_max_position_embeddings", scaling.original_max_position_embeddings);
+}
+
+RotaryScaling read_rope_scaling(const Hdf5File& file) {
+  RotaryScaling scaling;
+  if (!file.has_attribute("/model", "rope_type")) return scaling;
+  const auto type = file.attribute<std::string>("/model", "rope_type");
+  const auto kind = find_rope_type(type);
+  if (!kind) file.fail("/model", "rope_type is '" + type + "', wanted 'default', 'linear' or 'llama3'");
+  scaling.kind = *kind;
+  if (scaling.kind == RotaryScaling::Kind::none) return scaling;
+  scaling.factor = file.attribute<double>("/model", "rope_factor");
+  if (scaling.kind == RotaryScaling::Kind::linear) return scaling;
+  scaling.low_freq_factor = file.attribute<double>("/model", "rope_low_freq_factor");
+  scaling.high_freq_factor = file.attribute<double>("/model", "rope_high_freq_factor");
+  scaling.original_max_position_embeddings =
+      file.attribute<std::int64_t>("/model", "rope_original_max_position_embeddings");
+  return scaling;
+}
 
 void write_shape(Hdf5File& file, const LlamaShape& shape) {
   file.create_group("/model");
@@ -21,6 +50,7 @@ void write_shape(Hdf5File& file, const LlamaShape& shape) {
   file.write_attribute("/model", "tie_embeddings", std::int64_t(shape.tie_embeddings));
   file.write_attribute("/model", "rms_norm_eps", shape.rms_norm_eps);
   file.write_attribute("/model", "rope_theta", shape.rope_theta);
+  write_rope_scaling(file, shape.rope_scaling);
 }
 
 LlamaShape read_shape(const Hdf5File& file) {
@@ -35,6 +65,7 @@ LlamaShape read_shape(const Hdf5File& file) {
   shape.tie_embeddings = integer("tie_embeddings") != 0;
   shape.rms_norm_eps = file.attribute<double>("/model", "rms_norm_eps");
   shape.rope_theta = file.attribute<double>("/model", "rope_theta");
+  shape.rope_scaling = read_rope_scaling(file);
   check(shape, file.path().string());
   return shape;
 }
@@ -97,6 +128,12 @@ void verify_checkpoint(const CheckpointFile& checkpoint, int part, int parts) {
     const std::string group = "/optimizer/" + parameters[i].name;
     for (const std::string& name : file.names(group)) file.verify(group + "/" + name);
   }
+}
+
+std::string CheckpointFile::tokenizer_model() const {
+  if (!file_.exists("/tokenizer_model")) return {};
+  const std::vector<std::uint8_t> bytes = file_.read<std::uint8_t>("/tokenizer_model");
+  return {bytes.begin(), bytes.end()};
 }
 
 std::vector<std::size_t> file_extents(const ParameterInfo& parameter) {

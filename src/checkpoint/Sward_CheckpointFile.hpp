@@ -37,6 +37,8 @@ class CheckpointFile {
   bool has_optimizer() const { return file_.exists("/optimizer"); }
   /// A parameter's elements, row-major, as many as its shape says.
   std::vector<float> read_weight(const ParameterInfo& parameter) const;
+  /// The bytes of the SentencePiece model that came with the weights, empty if none did.
+  std::string tokenizer_model() const;
   const Hdf5File& file() const { return file_; }
 
  private:

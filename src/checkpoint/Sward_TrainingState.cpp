@@ -7,18 +7,20 @@
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_Tokenizer.hpp"
 
 namespace Sward {
 
 namespace {
 
-/// A view's elements on the host, row-major.
-template <class T, class ExecutionSpace, class View>
-std::vector<T> to_host(const ExecutionSpace& space, const View& view) {
+/// A view's elements on the host, row-major; on hosts the view itself, because a copy of the embedding would be the
+/// highest point of a run's memory.
+template <class ExecutionSpace, class View>
+auto to_host(const ExecutionSpace& space, const View& view) {
   using Host = Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, Kokkos::HostSpace>;
   const Host host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, view);
   space.fence("Sward::to_host");
-  return std::vector<T>(host.data(), host.data() + host.size());
+  return host;
 }
 
 template <class T, class ExecutionSpace, class View>
@@ -56,8 +58,8 @@ class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
  private:
   template <class T, class View>
   void write(const std::string& name, const View& view) {
-    const std::vector<T> values = to_host<T>(space_, view);
-    file_.write(group_ + "/" + name, std::span<const T>(values), extents_of(view));
+    const auto host = to_host(space_, view);
+    file_.write(group_ + "/" + name, std::span<const T>(host.data(), host.size()), extents_of(view));
   }
 
   ExecutionSpace space_;
@@ -111,8 +113,9 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
   Hdf5File file = create_checkpoint(atomic.temporary(), header);
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     const ParameterInfo& parameter = model.parameters()[i];
-    const std::vector<Scalar> values = to_host<Scalar>(space, model.weights()[i]);
-    file.write("/weights/" + parameter.name, std::span<const Scalar>(values), file_extents(parameter));
+    const auto host = to_host(space, model.weights()[i]);
+    file.write("/weights/" + parameter.name, std::span<const Scalar>(host.data(), host.size()),
+               file_extents(parameter));
     StateWriter<ExecutionSpace, Scalar> writer(space, file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
   }
@@ -153,6 +156,12 @@ void load_initial_weights(const ExecutionSpace& space, const std::filesystem::pa
 LlamaShape read_initial_shape(const std::filesystem::path& initial) {
   if (std::filesystem::is_directory(initial)) return read_huggingface_config(initial);
   return CheckpointFile(initial).header().shape;
+}
+
+std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
+  if (!std::filesystem::is_directory(initial)) return CheckpointFile(initial).tokenizer_model();
+  const std::filesystem::path path = initial / "tokenizer.model";
+  return std::filesystem::exists(path) ? read_tokenizer_model(path) : std::string();
 }
 
 using Space = Kokkos::DefaultExecutionSpace;

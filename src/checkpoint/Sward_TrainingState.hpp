@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_CheckpointFile.hpp"
@@ -34,5 +35,9 @@ void load_initial_weights(const ExecutionSpace& space, const std::filesystem::pa
 
 /// The shape of the model in a Hugging Face folder or a checkpoint.
 LlamaShape read_initial_shape(const std::filesystem::path& initial);
+
+/// The bytes of the SentencePiece model beside the weights: tokenizer.model of a Hugging Face folder, /tokenizer_model
+/// of a checkpoint. Empty where there is none.
+std::string read_initial_tokenizer_model(const std::filesystem::path& initial);
 
 }  // namespace Sward

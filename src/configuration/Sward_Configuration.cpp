@@ -8,6 +8,7 @@
 
 #include "Sward_ConfigurationTable.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_RopeScaling.hpp"
 #include "Sward_TrainingState.hpp"
 
 namespace Sward {
@@ -21,6 +22,28 @@ void require_default(ConfigurationTable& table, const std::string& key, const st
   table.choice<int>(key, {{value, 0}}, value);
 }
 
+/// "none", or a table with the keys of config.json.
+RotaryScaling read_rope_scaling(ConfigurationTable& table, const RotaryScaling& otherwise) {
+  using Kind = RotaryScaling::Kind;
+  const std::string key = "model.rope_scaling";
+  RotaryScaling scaling;
+  if (!table.is_table(key)) {
+    if (!table.has(key)) return otherwise;
+    if (!table.is_word(key, "none")) table.fail(key, "must be \"none\" or a table {rope_type = ..., factor = ...}");
+    return scaling;
+  }
+  const std::string type = table.has(key + ".type") ? key + ".type" : key + ".rope_type";
+  scaling.kind = table.choice<Kind>(type, {{"default", Kind::none}, {"linear", Kind::linear}, {"llama3", Kind::llama3}},
+                                    table.text(type));
+  if (scaling.kind == Kind::none) return scaling;
+  scaling.factor = table.number(key + ".factor", 1.0, infinity);
+  if (scaling.kind == Kind::linear) return scaling;
+  scaling.low_freq_factor = table.number(key + ".low_freq_factor", 0.0, infinity);
+  scaling.high_freq_factor = table.number(key + ".high_freq_factor", 0.0, infinity);
+  scaling.original_max_position_embeddings = table.integer(key + ".original_max_position_embeddings", 1);
+  return scaling;
+}
+
 void read_shape_keys(ConfigurationTable& table, LlamaShape& shape) {
   shape.hidden_size = table.integer("model.hidden_size", 1, shape.hidden_size);
   shape.intermediate_size = table.integer("model.intermediate_size", 1, shape.intermediate_size);
@@ -32,7 +55,7 @@ void read_shape_keys(ConfigurationTable& table, LlamaShape& shape) {
   shape.tie_embeddings = table.boolean("model.tie_embeddings", shape.tie_embeddings);
   shape.rms_norm_eps = table.number("model.rms_norm_eps", 0.0, 1.0, shape.rms_norm_eps);
   shape.rope_theta = table.number("model.rope_theta", 1.0, infinity, shape.rope_theta);
-  require_default(table, "model.rope_scaling", "none");
+  shape.rope_scaling = read_rope_scaling(table, shape.rope_scaling);
 }
 
 LlamaShape starting_shape(ConfigurationTable& table, const std::filesystem::path& initial,
@@ -71,6 +94,7 @@ void require_shape_of_initial(const ConfigurationTable& table, const LlamaShape&
   compare("tie_embeddings", found.tie_embeddings, wanted.tie_embeddings);
   compare("rms_norm_eps", found.rms_norm_eps, wanted.rms_norm_eps);
   compare("rope_theta", found.rope_theta, wanted.rope_theta);
+  compare("rope_scaling", to_text(found.rope_scaling), to_text(wanted.rope_scaling));
 }
 
 void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoint, Configuration& configuration) {

@@ -84,8 +84,9 @@ void ConfigurationTable::set(const std::string& setting) {
 
 std::string ConfigurationTable::place(const std::string& key) const {
   const toml::node* node = table_.at_path(key).node();
-  // A key that is missing is missing from its section.
-  if (node == nullptr) node = table_.at_path(key.substr(0, key.find('.'))).node();
+  // A key that is missing is missing from its section, or from the table that would hold it.
+  for (std::size_t end = key.rfind('.'); node == nullptr && end != std::string::npos; end = key.rfind('.', end - 1))
+    node = table_.at_path(key.substr(0, end)).node();
   if (node == nullptr || !node->source().path) return file_;
   const std::string& path = *node->source().path;
   return path.rfind("--set ", 0) == 0 ? path : path + ":" + std::to_string(node->source().begin.line);
@@ -98,6 +99,16 @@ void ConfigurationTable::fail(const std::string& key, const std::string& message
 const toml::node* ConfigurationTable::find(const std::string& key) {
   asked_.insert(key);
   return table_.at_path(key).node();
+}
+
+bool ConfigurationTable::is_table(const std::string& key) {
+  const toml::node* node = find(key);
+  return node != nullptr && node->is_table();
+}
+
+bool ConfigurationTable::is_word(const std::string& key, const std::string& word) {
+  const toml::node* node = find(key);
+  return node != nullptr && node->is_string() && node->as_string()->get() == word;
 }
 
 std::string ConfigurationTable::text(const std::string& key) {
@@ -205,22 +216,28 @@ std::vector<std::pair<std::string, double>> ConfigurationTable::weighted_paths(c
 }
 
 void ConfigurationTable::check_all_known() const {
-  for (const auto& [section, node] : table_) {
-    for (const auto& [name, value] : *node.as_table()) {
-      const std::string key = std::string(section.str()) + "." + std::string(name.str());
-      if (asked_.count(key) != 0) continue;
-      std::string known;
-      std::set<std::string> sections;
-      for (const std::string& asked : asked_) {
-        sections.insert(asked.substr(0, asked.find('.')));
-        if (asked.rfind(std::string(section.str()) + ".", 0) == 0)
-          known += (known.empty() ? "" : ", ") + asked.substr(section.str().size() + 1);
-      }
-      if (!known.empty()) fail(key, "is unknown; allowed in [" + std::string(section.str()) + "]: " + known);
-      for (const std::string& other : sections) known += (known.empty() ? "[" : ", [") + other + "]";
-      fail(key, "is in an unknown section; allowed: " + known);
-    }
+  for (const auto& [section, node] : table_) check_known(std::string(section.str()), *node.as_table());
+}
+
+void ConfigurationTable::check_known(const std::string& section, const toml::table& table) const {
+  for (const auto& [name, value] : table) {
+    const std::string key = section + "." + std::string(name.str());
+    if (asked_.count(key) == 0) fail_unknown(section, key);
+    if (value.is_table()) check_known(key, *value.as_table());
   }
+}
+
+void ConfigurationTable::fail_unknown(const std::string& section, const std::string& key) const {
+  std::string known;
+  std::set<std::string> sections;
+  for (const std::string& asked : asked_) {
+    sections.insert(asked.substr(0, asked.find('.')));
+    const bool inside = asked.rfind(section + ".", 0) == 0 && asked.find('.', section.size() + 1) == std::string::npos;
+    if (inside) known += (known.empty() ? "" : ", ") + asked.substr(section.size() + 1);
+  }
+  if (!known.empty()) fail(key, "is unknown; allowed in [" + section + "]: " + known);
+  for (const std::string& other : sections) known += (known.empty() ? "[" : ", [") + other + "]";
+  fail(key, "is in an unknown section; allowed: " + known);
 }
 
 std::string ConfigurationTable::to_text() const {

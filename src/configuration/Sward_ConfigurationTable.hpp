@@ -18,6 +18,9 @@ class ConfigurationTable {
   ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings);
 
   bool has(const std::string& key) const { return table_.at_path(key).node() != nullptr; }
+  /// Whether the key has a table, whose own keys are then "key.name"; one that nothing asks for is unknown.
+  bool is_table(const std::string& key);
+  bool is_word(const std::string& key, const std::string& word);
 
   /// Values by dotted key ("batch.micro"); the second form is for keys that may be left out.
   std::string text(const std::string& key);
@@ -59,6 +62,8 @@ class ConfigurationTable {
   const toml::node* find(const std::string& key);
   std::pair<std::string, double> weighted_path(const toml::node& node, const std::string& key, double least,
                                                double most) const;
+  void check_known(const std::string& section, const toml::table& table) const;
+  [[noreturn]] void fail_unknown(const std::string& section, const std::string& key) const;
   double number_of(const toml::node& node, const std::string& key, double least, double most) const;
   void set(const std::string& setting);
 

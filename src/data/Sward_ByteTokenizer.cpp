@@ -7,14 +7,26 @@
 namespace Sward {
 namespace {
 
+class ByteEncoder : public TextEncoder {
+ public:
+  void append(std::string_view part, bool /*begins*/, std::vector<std::uint32_t>& tokens) override {
+    tokens.reserve(tokens.size() + part.size());
+    for (const char byte : part) tokens.push_back(static_cast<unsigned char>(byte));
+  }
+};
+
 class ByteTokenizer : public Tokenizer {
  public:
   std::vector<std::uint32_t> encode(std::string_view text) const override {
     std::vector<std::uint32_t> tokens;
-    tokens.reserve(text.size());
-    for (const char byte : text) tokens.push_back(static_cast<unsigned char>(byte));
+    ByteEncoder().append(text, true, tokens);
     return tokens;
   }
+
+  std::unique_ptr<TextEncoder> make_encoder() const override { return std::make_unique<ByteEncoder>(); }
+  bool can_cut() const override { return true; }
+  std::size_t last_cut(std::string_view text) const override { return text.size(); }
+  bool needs_utf8() const override { return false; }
 
   std::string decode(std::span<const std::uint32_t> tokens) const override {
     std::string text;

@@ -1,104 +1,72 @@
 #include "Sward_DocumentReader.hpp"
 
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <fstream>
-#include <string_view>
+#include <limits>
 #include <utility>
 
-#include "Sward_InputError.hpp"
+#include "Sward_DividedText.hpp"
 
 namespace Sward {
 namespace {
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
-
-/// The pieces of a file between the occurrences of a separator; the whole file when the separator is empty.
-class DividedFile {
+/// Documents in fragments. The last fragment of a document says so, and may be empty.
+class FragmentReader {
  public:
-  DividedFile(std::filesystem::path path, std::string separator)
-      : path_(std::move(path)), separator_(std::move(separator)), stream_(path_, std::ios::binary) {
-    if (!stream_ || std::filesystem::is_directory(path_)) {
-      throw InputError(fmt::format("{}: cannot open this file", path_.string()));
-    }
-  }
-
-  bool next(std::string& piece) {
-    std::size_t searched = begin_;
-    while (true) {
-      const std::size_t end = separator_.empty() ? std::string::npos : buffer_.find(separator_, searched);
-      if (end != std::string::npos) {
-        piece.assign(buffer_, begin_, end - begin_);
-        begin_ = end + separator_.size();
-        return true;
-      }
-      // A separator may begin in what is there and end in what is still to come.
-      searched = std::max(searched, buffer_.size() - std::min(buffer_.size(), separator_.size()));
-      if (!stream_) break;
-      searched -= begin_;
-      fill();
-    }
-    piece.assign(buffer_, begin_);
-    begin_ = buffer_.size();
-    return !piece.empty();
-  }
-
- private:
-  void fill() {
-    constexpr std::size_t block_size = 1 << 20;
-    buffer_.erase(0, std::exchange(begin_, 0));
-    const std::size_t size = buffer_.size();
-    buffer_.resize(size + block_size);
-    stream_.read(buffer_.data() + size, block_size);
-    buffer_.resize(size + static_cast<std::size_t>(stream_.gcount()));
-    if (stream_.bad()) throw InputError(fmt::format("{}: cannot read on", path_.string()));
-  }
-
-  std::filesystem::path path_;
-  std::string separator_;
-  std::ifstream stream_;
-  std::string buffer_;
-  std::size_t begin_ = 0;
+  virtual ~FragmentReader() = default;
+  virtual bool next(Fragment& fragment) = 0;
 };
 
-class SeparatedReader : public DocumentReader {
+class SeparatedReader : public FragmentReader {
  public:
-  SeparatedReader(const std::filesystem::path& path, const std::string& separator) : pieces_(path, separator) {}
+  SeparatedReader(std::unique_ptr<ByteSource> source, const std::string& separator)
+      : text_(std::move(source), separator) {}
 
-  bool next(std::string& document) override {
-    while (pieces_.next(document)) {
-      if (!is_blank(document)) return true;
+  bool next(Fragment& fragment) override {
+    while (text_.next(fragment)) {
+      // Blank text behind the last separator is how files end, no document.
+      const bool is_end = fragment.ends_text && begins_ && !is_first_ && is_blank(fragment.text);
+      begins_ = fragment.ends;
+      is_first_ = false;
+      if (!is_end) return true;
     }
     return false;
   }
 
  private:
-  DividedFile pieces_;
+  DividedText text_;
+  bool begins_ = true;
+  bool is_first_ = true;
 };
 
-/// Lines, without the carriage return that some systems write before the line feed.
-class LineReader {
+/// Lines without the carriage return that some systems write before the line feed.
+class LineReader : public FragmentReader {
  public:
-  explicit LineReader(const std::filesystem::path& path) : lines_(path, "\n") {}
+  explicit LineReader(std::unique_ptr<ByteSource> source) : text_(std::move(source), "\n") {}
 
-  bool next(std::string& line) {
-    if (!lines_.next(line)) return false;
-    if (line.ends_with('\r')) line.pop_back();
+  bool next(Fragment& fragment) override {
+    begins_line_ = ends_line_;
+    if (!text_.next(fragment)) return false;
+    ends_line_ = fragment.ends;
+    if (fragment.ends && fragment.text.ends_with('\r')) fragment.text.pop_back();
     return true;
   }
 
+  /// The last fragment is the first one of its line.
+  bool begins_line() const { return begins_line_; }
+
  private:
-  DividedFile lines_;
+  DividedText text_;
+  bool begins_line_ = true;
+  bool ends_line_ = true;
 };
 
-class SingleLineReader : public DocumentReader {
+/// Every line with text.
+class SingleLineReader : public FragmentReader {
  public:
-  explicit SingleLineReader(const std::filesystem::path& path) : lines_(path) {}
+  explicit SingleLineReader(std::unique_ptr<ByteSource> source) : lines_(std::move(source)) {}
 
-  bool next(std::string& document) override {
-    while (lines_.next(document)) {
-      if (!is_blank(document)) return true;
+  bool next(Fragment& fragment) override {
+    while (lines_.next(fragment)) {
+      if (!lines_.begins_line() || !fragment.ends || !is_blank(fragment.text)) return true;
     }
     return false;
   }
@@ -108,43 +76,112 @@ class SingleLineReader : public DocumentReader {
 };
 
 /// Joins lines until one without text.
-class ParagraphReader : public DocumentReader {
+class ParagraphReader : public FragmentReader {
  public:
-  explicit ParagraphReader(const std::filesystem::path& path) : lines_(path) {}
+  explicit ParagraphReader(std::unique_ptr<ByteSource> source) : lines_(std::move(source)) {}
 
-  bool next(std::string& document) override {
-    document.clear();
-    std::string line;
-    while (lines_.next(line)) {
-      if (is_blank(line)) {
-        if (!document.empty()) return true;
-        continue;
+  bool next(Fragment& fragment) override {
+    while (lines_.next(fragment)) {
+      if (lines_.begins_line() && fragment.ends && is_blank(fragment.text)) {
+        if (!inside_) continue;
+        return end(fragment);
       }
-      if (!document.empty()) document += '\n';
-      document += line;
+      if (inside_ && lines_.begins_line()) fragment.text.insert(0, 1, '\n');
+      inside_ = true;
+      fragment.ends = false;
+      return true;
     }
-    return !document.empty();
+    return inside_ && end(fragment);
   }
 
  private:
+  bool end(Fragment& fragment) {
+    fragment.text.clear();
+    fragment.ends = true;
+    inside_ = false;
+    return true;
+  }
+
   LineReader lines_;
+  bool inside_ = false;
 };
 
-}  // namespace
+/// Joins fragments to whole documents, or to parts of them.
+class PartReader : public DocumentReader {
+ public:
+  /// Beyond `size` bytes a document is cut where `find_cut` says; one beyond twice that without a cut is overlong.
+  PartReader(std::unique_ptr<FragmentReader> fragments, std::size_t size, FindLastCut find_cut)
+      : fragments_(std::move(fragments)), size_(size), find_cut_(std::move(find_cut)) {}
 
-std::unique_ptr<DocumentReader> make_text_reader(const std::filesystem::path& path, DocumentDivision division,
-                                                 const std::string& separator) {
+  bool next(DocumentPart& part) override {
+    part.begins = !inside_document_;
+    part.is_overlong = false;
+    Fragment fragment;
+    while (fragments_->next(fragment)) {
+      if (!inside_document_) line_ = fragment.line;
+      inside_document_ = true;
+      held_ += fragment.text;
+      if (fragment.ends) return give(part, held_.size(), true);
+      if (held_.size() <= size_) continue;
+      const std::size_t cut = find_cut_(held_);
+      if (cut >= size_ / 16) return give(part, cut, false);
+      if (held_.size() > 2 * size_) {
+        part.is_overlong = true;
+        return give(part, held_.size(), false);
+      }
+    }
+    return false;
+  }
+
+ private:
+  bool give(DocumentPart& part, std::size_t size, bool ends) {
+    part.text.assign(held_, 0, size);
+    part.line = line_;
+    part.ends = ends;
+    held_.erase(0, size);
+    inside_document_ = !ends;
+    return true;
+  }
+
+  std::unique_ptr<FragmentReader> fragments_;
+  std::size_t size_;
+  FindLastCut find_cut_;
+  std::string held_;
+  std::uint64_t line_ = 0;
+  bool inside_document_ = false;
+};
+
+std::unique_ptr<FragmentReader> make_fragment_reader(std::unique_ptr<ByteSource> source, DocumentDivision division,
+                                                     const std::string& separator) {
   switch (division) {
     case DocumentDivision::none:
-      return std::make_unique<SeparatedReader>(path, "");
+      return std::make_unique<SeparatedReader>(std::move(source), "");
     case DocumentDivision::separator:
-      return std::make_unique<SeparatedReader>(path, separator);
+      return std::make_unique<SeparatedReader>(std::move(source), separator);
     case DocumentDivision::line:
-      return std::make_unique<SingleLineReader>(path);
+      return std::make_unique<SingleLineReader>(std::move(source));
     case DocumentDivision::blank_lines:
       break;
   }
-  return std::make_unique<ParagraphReader>(path);
+  return std::make_unique<ParagraphReader>(std::move(source));
+}
+
+std::size_t find_no_cut(std::string_view /*text*/) { return 0; }
+
+}  // namespace
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
+
+std::unique_ptr<DocumentReader> make_text_reader(std::unique_ptr<ByteSource> source, DocumentDivision division,
+                                                 const std::string& separator, FindLastCut find_cut) {
+  const std::size_t size = find_cut ? part_size : std::numeric_limits<std::size_t>::max() / 2;
+  return std::make_unique<PartReader>(make_fragment_reader(std::move(source), division, separator), size,
+                                      std::move(find_cut));
+}
+
+std::unique_ptr<DocumentReader> make_json_line_reader(std::unique_ptr<ByteSource> source) {
+  return std::make_unique<PartReader>(std::make_unique<SingleLineReader>(std::move(source)), json_line_size,
+                                      find_no_cut);
 }
 
 }  // namespace Sward

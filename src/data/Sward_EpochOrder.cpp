@@ -56,6 +56,8 @@ std::uint64_t EpochOrder::index(std::uint64_t place) {
   if (order_ == SequenceOrder::sequential) return place % epoch_length_;
   const std::uint64_t epoch = place / epoch_length_;
   if (permutation_.empty() || shuffled_epoch_ != epoch) {
+    // The last epoch's order goes first: two would be the highest point of a run over much data.
+    permutation_ = std::vector<std::uint32_t>();
     permutation_ = shuffled_indices(count_, seed_, epoch, file_);
     shuffled_epoch_ = epoch;
   }

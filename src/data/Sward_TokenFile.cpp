@@ -10,7 +10,8 @@
 namespace Sward {
 namespace {
 
-constexpr std::uint64_t block_size = 1 << 20;
+// Two chunks as they are usually written; larger blocks would leave the heap larger for the whole run.
+constexpr std::uint64_t block_size = 1 << 16;
 
 }  // namespace
 

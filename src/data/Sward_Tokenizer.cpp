@@ -10,14 +10,17 @@
 
 namespace Sward {
 
+std::string read_tokenizer_model(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(path)) {
+    throw InputError(fmt::format("{}: cannot read this tokenizer model", path.string()));
+  }
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
 std::unique_ptr<Tokenizer> make_tokenizer(const std::string& name_or_path) {
   if (name_or_path == "bytes") return make_byte_tokenizer();
-  std::ifstream stream(name_or_path, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(name_or_path)) {
-    throw InputError(fmt::format("{}: cannot read this tokenizer model", name_or_path));
-  }
-  const std::string model((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  return make_sentencepiece_tokenizer(model, name_or_path);
+  return make_sentencepiece_tokenizer(read_tokenizer_model(name_or_path), name_or_path);
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const TokenFile& file) {

@@ -14,9 +14,6 @@
 namespace Sward {
 namespace {
 
-// A chunk is the unit of a read and of a checksum; HDF5 caches 1 MiB of them by default.
-constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
-
 /// The innermost message of HDF5's error stack, empty if there is none. Clears the stack.
 std::string take_hdf5_message() {
   std::string message;
@@ -38,7 +35,7 @@ void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 std::vector<hsize_t> chunk_for(const std::vector<std::size_t>& extents, std::size_t element_bytes) {
   std::vector<hsize_t> chunk(extents.size());
-  std::size_t room = std::max<std::size_t>(1, chunk_bytes / element_bytes);
+  std::size_t room = std::max<std::size_t>(1, hdf5_chunk_bytes / element_bytes);
   for (std::size_t i = extents.size(); i-- > 0;) {
     const std::size_t extent = std::clamp<std::size_t>(extents[i], 1, room);
     chunk[i] = extent;
@@ -60,12 +57,6 @@ bool every_value_fits(hid_t stored, hid_t wanted) {
 
 std::size_t product(const std::vector<std::size_t>& extents) {
   return std::accumulate(extents.begin(), extents.end(), std::size_t{1}, std::multiplies<>());
-}
-
-H5Handle intermediate_groups() {
-  H5Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  if (H5Pset_create_intermediate_group(list.get(), 1) < 0) return {};
-  return list;
 }
 
 /// A creation list of this class that leaves times out, so that equal contents give equal bytes.
@@ -127,11 +118,17 @@ void Hdf5File::fail(const std::string& object, const std::string& message) const
 }
 
 void Hdf5File::create_group(const std::string& name) {
-  const H5Handle links = intermediate_groups();
+  create_parents(name);
   const H5Handle creation = without_times(H5P_GROUP_CREATE);
-  if (!H5Handle(H5Gcreate2(file_.get(), name.c_str(), links.get(), creation.get(), H5P_DEFAULT), H5Gclose)) {
+  if (!H5Handle(H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT), H5Gclose)) {
     fail(name, "cannot create the group");
   }
+}
+
+/// The groups that HDF5 would make on the way to an object carry times.
+void Hdf5File::create_parents(const std::string& name) {
+  const std::string parent = name.substr(0, name.rfind('/'));
+  if (!parent.empty() && parent != name && !exists(parent)) create_group(parent);
 }
 
 bool Hdf5File::exists(const std::string& name) const {
@@ -229,8 +226,8 @@ void Hdf5File::write_values(const std::string& name, hid_t type, const void* val
   const std::vector<hsize_t> size(extents.begin(), extents.end());
   const H5Handle space(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
   const H5Handle creation = checksummed_chunks(chunk_for(extents, H5Tget_size(type)));
-  const H5Handle links = intermediate_groups();
-  H5Handle dataset(H5Dcreate2(file_.get(), name.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT),
+  create_parents(name);
+  H5Handle dataset(H5Dcreate2(file_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
                    H5Dclose);
   if (!dataset) fail(name, "cannot create the dataset");
   if (count > 0 && H5Dwrite(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {

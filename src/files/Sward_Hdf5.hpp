@@ -37,6 +37,10 @@ hid_t hdf5_type() {
   if constexpr (std::same_as<T, std::uint64_t>) return H5T_NATIVE_UINT64;
 }
 
+/// The most that one chunk of a dataset holds: the unit of a read and of a checksum, and what HDF5 caches of a dataset
+/// by default.
+inline constexpr std::size_t hdf5_chunk_bytes = std::size_t{1} << 20;
+
 /// One HDF5 file, either read or newly written; objects are named by their path in it ("/weights/head").
 /// Every failure is an exception naming the file and the object: InputError for a file that is read,
 /// std::runtime_error for one that is written. Groups on the way to a new object are made on demand.
@@ -108,6 +112,7 @@ class Hdf5File {
  private:
   Hdf5File(std::filesystem::path path, H5Handle file, bool writing);
 
+  void create_parents(const std::string& name);
   H5Handle open_dataset(const std::string& name) const;
   std::size_t length(const std::string& name) const;
   /// Returns the number of elements.

@@ -18,6 +18,8 @@ class Hdf5Appender {
   Hdf5Appender(const Hdf5File& file, const std::string& name, std::size_t chunk);
 
   void append(const Hdf5File& file, std::span<const T> values);
+  /// Takes back the values from this position on.
+  void truncate(const Hdf5File& file, std::uint64_t size);
   /// Writes what is left and closes the dataset.
   void finish(const Hdf5File& file);
   /// Number of values appended.
@@ -25,6 +27,7 @@ class Hdf5Appender {
 
  private:
   void write_pending(const Hdf5File& file);
+  void read_pending(const Hdf5File& file);
 
   std::string name_;
   H5Handle dataset_;

@@ -13,6 +13,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_ParseJson.hpp"
+#include "Sward_RopeScaling.hpp"
 
 namespace Sward {
 namespace {
@@ -68,6 +69,11 @@ class Section {
     return has(key) ? std::optional(number(key)) : std::nullopt;
   }
 
+  double required_number(const char* key) const {
+    if (!has(key)) fail(key, "is missing");
+    return number(key);
+  }
+
   const Json& value(const char* key) const { return object_[key]; }
 
  private:
@@ -76,12 +82,27 @@ class Section {
   std::string prefix_;
 };
 
-/// Only plain rotary embeddings are computed; a setting that asks for others must not pass unnoticed.
-void require_default_rope(const Section& rope) {
-  for (const char* key : {"rope_type", "type"}) {
-    const std::string type = rope.text(key, "default");
-    if (type != "default") rope.fail(key, fmt::format("is '{}', wanted 'default'", type));
-  }
+/// A kind that is not computed must not pass unnoticed. Files of before transformers 4.43 call it `type`.
+RotaryScaling::Kind read_rope_type(const Section& rope) {
+  const char* const key = rope.has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.text(key, "default");
+  const std::string other = rope.text("type", type.c_str());
+  if (other != type) rope.fail("type", fmt::format("is '{}', but rope_type is '{}'", other, type));
+  const auto kind = find_rope_type(type);
+  if (!kind) rope.fail(key, fmt::format("is '{}', wanted 'default', 'linear' or 'llama3'", type));
+  return *kind;
+}
+
+RotaryScaling read_scaling(const Section& rope) {
+  RotaryScaling scaling;
+  scaling.kind = read_rope_type(rope);
+  if (scaling.kind == RotaryScaling::Kind::none) return scaling;
+  scaling.factor = rope.required_number("factor");
+  if (scaling.kind == RotaryScaling::Kind::linear) return scaling;
+  scaling.low_freq_factor = rope.required_number("low_freq_factor");
+  scaling.high_freq_factor = rope.required_number("high_freq_factor");
+  scaling.original_max_position_embeddings = rope.integer("original_max_position_embeddings");
+  return scaling;
 }
 
 void require_whole_rotation(const Section& section) {
@@ -89,8 +110,24 @@ void require_whole_rotation(const Section& section) {
   if (factor != 1) section.fail("partial_rotary_factor", fmt::format("is {}, wanted 1", factor));
 }
 
-double read_rope_theta(const Section& config) {
+struct Rope {
+  double theta;
+  RotaryScaling scaling;
+};
+
+/// Where both are given, transformers takes the outer one, silently.
+void require_one_context(const Section& config, const RotaryScaling& scaling) {
+  const char* const key = "original_max_position_embeddings";
+  if (scaling.kind != RotaryScaling::Kind::llama3 || !config.has(key)) return;
+  if (config.integer(key) == scaling.original_max_position_embeddings) return;
+  config.fail(key, fmt::format("is {}, but that of the rotary settings is {}", config.integer(key),
+                               scaling.original_max_position_embeddings));
+}
+
+/// Of rope_parameters (transformers 5), or of rope_theta and rope_scaling; both may stand in a file that agrees.
+Rope read_rope(const Section& config) {
   std::optional<double> theta = config.optional_number("rope_theta");
+  std::optional<RotaryScaling> scaling;
   require_whole_rotation(config);
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     if (!config.has(key)) continue;
@@ -98,15 +135,20 @@ double read_rope_theta(const Section& config) {
     for (const auto& [name, value] : config.value(key).items()) {
       if (value.is_object()) rope.fail(name.c_str(), "sets rotary embeddings by kind of layer, which is not supported");
     }
-    require_default_rope(rope);
     require_whole_rotation(rope);
+    const RotaryScaling read = read_scaling(rope);
+    if (scaling && *scaling != read) {
+      config.fail(key, fmt::format("is {}, but rope_parameters is {}", to_text(read), to_text(*scaling)));
+    }
+    require_one_context(config, read);
+    scaling = read;
     const std::optional<double> inner = rope.optional_number("rope_theta");
     if (theta && inner && *theta != *inner) {
       rope.fail("rope_theta", fmt::format("is {}, but another rope_theta of the file is {}", *inner, *theta));
     }
     if (inner) theta = inner;
   }
-  return theta.value_or(LlamaShape{}.rope_theta);
+  return {theta.value_or(LlamaShape{}.rope_theta), scaling.value_or(RotaryScaling{})};
 }
 
 bool is_mistral(const Section& config) {
@@ -140,6 +182,17 @@ void require_plain_layers(const Section& config) {
   if (config.has("quantization_config")) config.fail("quantization_config", "is set; quantized weights are not read");
 }
 
+Json scaling_object(const RotaryScaling& scaling) {
+  Json object = {{"rope_type", rope_type_name(scaling.kind)}};
+  if (scaling.kind == RotaryScaling::Kind::none) return object;
+  object["factor"] = scaling.factor;
+  if (scaling.kind == RotaryScaling::Kind::linear) return object;
+  object["low_freq_factor"] = scaling.low_freq_factor;
+  object["high_freq_factor"] = scaling.high_freq_factor;
+  object["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
+  return object;
+}
+
 Json parse_file(const std::filesystem::path& path) {
   std::ifstream stream(path);
   if (!stream) throw InputError(fmt::format("{}: cannot open this file", path.string()));
@@ -169,7 +222,9 @@ LlamaShape read_huggingface_config(const std::filesystem::path& folder) {
   shape.vocab_size = config.integer("vocab_size");
   shape.tie_embeddings = config.boolean("tie_word_embeddings", shape.tie_embeddings);
   shape.rms_norm_eps = config.optional_number("rms_norm_eps").value_or(shape.rms_norm_eps);
-  shape.rope_theta = read_rope_theta(config);
+  const Rope rope = read_rope(config);
+  shape.rope_theta = rope.theta;
+  shape.rope_scaling = rope.scaling;
   check(shape, path.string());
   if (config.has("head_dim") && config.integer("head_dim") != shape.head_size()) {
     config.fail("head_dim", fmt::format("is {}, wanted hidden_size / num_attention_heads = {}",
@@ -179,7 +234,10 @@ LlamaShape read_huggingface_config(const std::filesystem::path& folder) {
 }
 
 void write_huggingface_config(const std::filesystem::path& folder, const LlamaShape& shape,
-                              std::int64_t max_position_embeddings) {
+                              std::int64_t max_position_embeddings, const std::string& dtype) {
+  const Json scaling = scaling_object(shape.rope_scaling);
+  Json parameters = scaling;
+  parameters["rope_theta"] = shape.rope_theta;
   const nlohmann::ordered_json config = {
       {"architectures", {"LlamaForCausalLM"}},
       {"model_type", "llama"},
@@ -194,14 +252,14 @@ void write_huggingface_config(const std::filesystem::path& folder, const LlamaSh
       {"max_position_embeddings", max_position_embeddings},
       {"rms_norm_eps", shape.rms_norm_eps},
       {"rope_theta", shape.rope_theta},
-      {"rope_scaling", nullptr},
-      {"rope_parameters", {{"rope_theta", shape.rope_theta}, {"rope_type", "default"}}},
+      {"rope_scaling", shape.rope_scaling == RotaryScaling{} ? Json(nullptr) : scaling},
+      {"rope_parameters", parameters},
       {"tie_word_embeddings", shape.tie_embeddings},
       {"attention_bias", false},
       {"mlp_bias", false},
       {"bos_token_id", nullptr},
       {"eos_token_id", nullptr},
-      {"torch_dtype", "float32"},
+      {"torch_dtype", dtype},
   };
   AtomicFile file(folder / "config.json");
   std::ofstream stream(file.temporary());

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <set>
+#include <utility>
 
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_InputError.hpp"
@@ -16,45 +17,39 @@ std::vector<std::int64_t> shape_of(const ParameterInfo& parameter) {
   return {parameter.rows, parameter.columns};
 }
 
-/// "a, b, c and 4 more": a folder of another model differs in hundreds of names.
-std::string shortened(const std::vector<std::string>& names) {
-  constexpr std::size_t shown = 5;
-  if (names.size() <= shown) return fmt::format("{}", fmt::join(names, ", "));
-  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + shown, ", "), names.size() - shown);
+std::string extents_text(const std::vector<std::int64_t>& extents) {
+  return fmt::format("({})", fmt::join(extents, ", "));
 }
 
 }  // namespace
 
 HuggingFaceFolder::HuggingFaceFolder(const std::filesystem::path& folder)
     : shape_(read_huggingface_config(folder)), parameters_(list_parameters(shape_)), tensors_(folder) {
-  check_names(folder);
+  check_tensors(folder);
   if (shape_.tie_embeddings && tensors_.tensors().contains("lm_head.weight")) check_tied_head(folder);
 }
 
-void HuggingFaceFolder::check_names(const std::filesystem::path& folder) const {
-  std::vector<std::string> missing;
-  std::vector<std::string> misshapen;
+void HuggingFaceFolder::check_tensors(const std::filesystem::path& folder) const {
+  std::vector<std::string> mistakes;
   std::set<std::string> known;
   for (const ParameterInfo& parameter : parameters_) {
     known.insert(parameter.name);
-    if (!tensors_.tensors().contains(parameter.name)) {
-      missing.push_back(parameter.name);
-    } else if (const auto& found = tensors_.entry(parameter.name).shape; found != shape_of(parameter)) {
-      misshapen.push_back(fmt::format("{} ({}), wanted ({})", parameter.name, fmt::join(found, ", "),
-                                      fmt::join(shape_of(parameter), ", ")));
+    const std::string wanted = extents_text(shape_of(parameter));
+    const auto found = tensors_.tensors().find(parameter.name);
+    if (found == tensors_.tensors().end()) {
+      mistakes.push_back(fmt::format("{}: tensor '{}' is missing, wanted {}", folder.string(), parameter.name, wanted));
+    } else if (const auto& shape = tensors_.entry(parameter.name).shape; shape != shape_of(parameter)) {
+      mistakes.push_back(fmt::format("{}: tensor '{}' is {}, wanted {}", found->second->path().string(), parameter.name,
+                                     extents_text(shape), wanted));
     }
   }
-  std::vector<std::string> unexpected;
   for (const auto& [name, file] : tensors_.tensors()) {
     const bool spare = name.ends_with(".rotary_emb.inv_freq") || (shape_.tie_embeddings && name == "lm_head.weight");
-    if (!known.contains(name) && !spare) unexpected.push_back(name);
+    if (known.contains(name) || spare) continue;
+    mistakes.push_back(fmt::format("{}: tensor '{}' {} is not one of the model of config.json", file->path().string(),
+                                   name, extents_text(tensors_.entry(name).shape)));
   }
-  std::string message;
-  if (!missing.empty()) message += "; missing: " + shortened(missing);
-  if (!unexpected.empty()) message += "; unexpected: " + shortened(unexpected);
-  if (!misshapen.empty()) message += "; of the wrong shape: " + shortened(misshapen);
-  if (message.empty()) return;
-  throw InputError(fmt::format("{}: the tensors are not those of config.json{}", folder.string(), message));
+  if (!mistakes.empty()) throw InputErrorList(std::move(mistakes));
 }
 
 void HuggingFaceFolder::check_tied_head(const std::filesystem::path& folder) const {

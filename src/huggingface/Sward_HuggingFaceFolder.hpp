@@ -11,8 +11,9 @@
 namespace Sward {
 
 /// A Hugging Face folder opened for reading: config.json, and weights that are exactly the parameters of its shape.
-/// Throws InputError naming the tensors that are missing, unexpected, or of the wrong shape. Rotary tables that old
-/// folders carry are passed over, and so is an lm_head.weight beside tied embeddings if it equals them.
+/// Throws InputErrorList with a line for each tensor that is missing, unexpected, or of the wrong shape, InputError for
+/// all else. Rotary tables that old folders carry are passed over, and so is an lm_head.weight beside tied embeddings
+/// if it equals them.
 class HuggingFaceFolder {
  public:
   explicit HuggingFaceFolder(const std::filesystem::path& folder);
@@ -24,7 +25,7 @@ class HuggingFaceFolder {
   std::vector<float> read(const std::string& name) const { return tensors_.read(name); }
 
  private:
-  void check_names(const std::filesystem::path& folder) const;
+  void check_tensors(const std::filesystem::path& folder) const;
   void check_tied_head(const std::filesystem::path& folder) const;
 
   LlamaShape shape_;

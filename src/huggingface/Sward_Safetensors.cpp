@@ -6,12 +6,12 @@
 
 #include <bit>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "Sward_Float16.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_ParseJson.hpp"
 #include "Sward_SafetensorsHeader.hpp"
@@ -36,16 +36,6 @@ class Descriptor {
 };
 
 float widen_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-float widen_float16(std::uint16_t bits) {
-  const std::uint32_t sign = (std::uint32_t{bits} & 0x8000U) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1fU;
-  const std::uint32_t fraction = bits & 0x3ffU;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000U | (fraction << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-  const float subnormal = std::ldexp(static_cast<float>(fraction), -24);
-  return sign != 0 ? -subnormal : subnormal;
-}
 
 template <class Stored, class Widen>
 std::vector<float> read_as(const std::filesystem::path& path, const SafetensorsEntry& entry, Widen widen) {

@@ -44,6 +44,8 @@ class Llama {
 
   const LlamaShape& shape() const { return shape_; }
   const BatchShape& batch() const { return batch_; }
+  /// Tokens of the slices in which logits are made.
+  std::size_t logits_slice() const { return logits_.extent(0); }
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   /// All weights in the order of `parameters()`; norms are 1 x n.
   const std::vector<Matrix>& weights() const { return weights_; }

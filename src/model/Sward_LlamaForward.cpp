@@ -56,7 +56,7 @@ AttentionShape Llama<ExecutionSpace, Scalar>::attention_shape() const {
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) {
-  rotary_table(space, shape_.rope_theta, cosine_, sine_);
+  rotary_table(space, shape_.rope_theta, shape_.rope_scaling, cosine_, sine_);
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "Sward_InputError.hpp"
+#include "Sward_RopeScaling.hpp"
 
 namespace Sward {
 namespace {
@@ -57,6 +58,7 @@ void check(const LlamaShape& shape, const std::string& source) {
           fmt::format("rms_norm_eps is {}, wanted 0 or more", shape.rms_norm_eps));
   require(std::isfinite(shape.rope_theta) && shape.rope_theta > 0, source,
           fmt::format("rope_theta is {}, wanted more than 0", shape.rope_theta));
+  check(shape.rope_scaling, source);
 }
 
 }  // namespace Sward

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "Sward_RotaryScaling.hpp"
+
 namespace Sward {
 
 /// What determines a LLaMA's parameters and its forward pass; the names are those of config.json, shortened.
@@ -16,6 +18,7 @@ struct LlamaShape {
   bool tie_embeddings = false;
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000;
+  RotaryScaling rope_scaling = {};
 
   std::int64_t head_size() const { return hidden_size / num_heads; }
   /// Width of the keys and of the values.

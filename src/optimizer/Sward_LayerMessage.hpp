@@ -19,9 +19,11 @@ class LayerMessage {
   using Vector = Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   LayerMessage(Arena<ExecutionSpace>& arena, const std::string& label, std::size_t elements, int parameters)
-      : gradients_(arena.template vector<Scalar>(label + " gradients", BlockKind::gradient, elements)),
+      : label_(label),
+        gradients_(arena.template vector<Scalar>(label + " gradients", BlockKind::gradient, elements)),
         parameters_(parameters) {}
 
+  const std::string& label() const { return label_; }
   Vector gradients() const { return gradients_; }
   std::size_t bytes() const { return gradients_.extent(0) * sizeof(Scalar); }
 
@@ -45,6 +47,7 @@ class LayerMessage {
   }
 
  private:
+  std::string label_;
   Vector gradients_;
   int parameters_;
   int missing_ = 0;

@@ -168,9 +168,7 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double learning_rate, double gradi
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::planned_bytes(bool refresh) const {
   std::size_t bytes = 0;
-  for (const Message& message : messages_) bytes += message.bytes();
-  if (refresh)
-    for (const auto& state : states_) bytes += state->refresh_elements() * sizeof(Scalar);
+  for (const MessageSize& message : planned_messages()) bytes += refresh ? message.refresh : message.regular;
   return bytes;
 }
 
@@ -179,6 +177,23 @@ bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
   return options_.grass &&
          (step % options_.grass_constants.refresh_interval == 0 ||
           std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); }));
+}
+
+template <class ExecutionSpace, class Scalar>
+std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() const {
+  std::vector<MessageSize> sizes;
+  for (const Message& message : messages_) sizes.push_back({message.label(), message.bytes(), message.bytes()});
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Scalar);
+  return sizes;
+}
+
+template <class ExecutionSpace, class Scalar>
+std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const {
+  std::size_t largest = 0;
+  for (const Message& message : messages_) largest = std::max(largest, message.bytes());
+  for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Scalar));
+  return largest;
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -28,6 +28,13 @@ struct GradientNorm {
   std::string nonfinite_parameter;  ///< the first parameter with a gradient that is not finite, or empty
 };
 
+/// Bytes that one layer gives to collectives in an update: a regular one, and one with a refresh.
+struct MessageSize {
+  std::string layer;
+  std::size_t regular = 0;
+  std::size_t refresh = 0;
+};
+
 /// The sink behind the model: one ParameterOptimizer a parameter, one message a layer.
 ///
 /// An update is begin_update, one backward pass per micro-batch, finish_gradients, apply.
@@ -68,6 +75,10 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::size_t communicated_bytes() const { return communicated_bytes_; }
   /// What an update will give to collectives: a regular one, or one with a refresh.
   std::size_t planned_bytes(bool refresh) const;
+  /// The same by layer, in the order of the parameters.
+  std::vector<MessageSize> planned_messages() const;
+  /// The most that a single collective sums.
+  std::size_t largest_collective_bytes() const;
 
   /// Visits the state of every parameter; names are those of the parameters.
   void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Scalar>& visitor);

@@ -31,8 +31,8 @@ std::string one_line(const std::string& message) {
 /// owners, so it has nothing to do. HDF5 refuses once it is in use; the handler then stays, which matters only there.
 void leave_out_hdf5_exit_handler() { (void)H5dont_atexit(); }
 
-void print_error(const std::string& name, const std::exception& error) {
-  std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(error.what()).c_str());
+void print_error(const std::string& name, const std::string& message) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(message).c_str());
 }
 
 }  // namespace
@@ -43,11 +43,14 @@ int run_program(const std::string& name, const std::function<int()>& body) {
     const int status = body();
     if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
     return status;
+  } catch (const InputErrorList& error) {
+    for (const std::string& line : error.lines()) print_error(name, line);
+    return ExitStatus::bad_input;
   } catch (const InputError& error) {
-    print_error(name, error);
+    print_error(name, error.what());
     return ExitStatus::bad_input;
   } catch (const std::exception& error) {
-    print_error(name, error);
+    print_error(name, error.what());
     return ExitStatus::failed;
   }
 }

@@ -11,6 +11,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ResidentMemory.hpp"
 #include "Sward_ResumePoint.hpp"
 #include "Sward_Schedule.hpp"
 #include "Sward_TrainingState.hpp"
@@ -30,18 +31,14 @@ std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
 
 Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
-  check_batch();
+  check_batch(configuration, communicator.size());
   open_data();
+  std::uint64_t sequences = 0;
+  for (const TokenSource& source : train_)
+    sequences += source.file->sequence_count(static_cast<std::uint64_t>(configuration.data.sequence_length));
+  plan_ = plan_training(configuration, communicator.size(), sequences, communicator);
   checkpoint_ = find_resume_point(configuration, resume, communicator);
-  place(planned_);
   check_disk();
-}
-
-void Trainer::check_batch() const {
-  const std::int64_t pass = configuration_.batch.micro * communicator_.size();
-  if (configuration_.batch.sequences % pass != 0)
-    throw InputError(fmt::format("key 'batch.sequences' is {}; it must be a multiple of ranks x batch.micro = {} x {}",
-                                 configuration_.batch.sequences, communicator_.size(), configuration_.batch.micro));
 }
 
 void Trainer::open_data() {
@@ -78,37 +75,16 @@ void Trainer::check_disk() const {
   const std::filesystem::path folder = nearest_folder(directory);
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     throw InputError(fmt::format("{}: cannot be written to: {}", directory.string(), std::strerror(errno)));
-  const std::size_t size = planned_.bytes(BlockKind::weight) + planned_.bytes(BlockKind::optimizer_state);
+  const std::size_t size = plan_.checkpoint_bytes();
   const std::uintmax_t available = std::filesystem::space(folder).available;
   if (available < size)
     throw InputError(fmt::format("{}: a checkpoint takes {}, and there is room for {}", directory.string(),
                                  bytes_text(size), bytes_text(available)));
 }
 
-void Trainer::place(Arena<Space>& arena) {
-  const BatchShape batch{static_cast<std::size_t>(configuration_.batch.micro),
-                         static_cast<std::size_t>(configuration_.data.sequence_length), true};
-  model_.emplace(arena, configuration_.shape, batch, configuration_.recompute);
-  optimizer_.emplace(arena, model_->parameters(), model_->weights(), batch.tokens(), configuration_.optimizer,
-                     communicator_);
-}
-
-std::string Trainer::plan() const {
-  const auto line = [&](const char* name, BlockKind kind) {
-    return fmt::format("  {:<18}{:>12}\n", name, bytes_text(planned_.bytes(kind)));
-  };
-  std::string text =
-      fmt::format("memory on each of {} ranks: {}\n", communicator_.size(), bytes_text(planned_.bytes()));
-  text += line("weights", BlockKind::weight) + line("optimizer states", BlockKind::optimizer_state) +
-          line("gradients", BlockKind::gradient) + line("activations", BlockKind::activation) +
-          line("workspace", BlockKind::workspace);
-  return text + fmt::format("message an update: {}, with a refresh {}\n", bytes_text(optimizer_->planned_bytes(false)),
-                            bytes_text(optimizer_->planned_bytes(true)));
-}
-
 void Trainer::start() {
-  arena_.emplace(Arena<Space>::holding(planned_.bytes()));
-  place(*arena_);
+  arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
+  place_training(*arena_, configuration_, communicator_, model_, optimizer_);
   model_->initialize(space_);
   optimizer_->initialize(space_);
   if (checkpoint_) {
@@ -259,6 +235,14 @@ bool Trainer::is_due(std::int64_t interval, std::int64_t steps_done) const {
   return steps_done == configuration_.schedule.steps || (interval > 0 && steps_done % interval == 0);
 }
 
+void Trainer::log_memory() const {
+  const std::uint64_t arena = communicator_.maximum(arena_->bytes());
+  const std::uint64_t peak = communicator_.maximum(read_resident_memory().peak);
+  if (!is_root()) return;
+  fmt::print("largest rank  arena {}, planned {}  process at its peak {} ({} B), planned {}\n", bytes_text(arena),
+             bytes_text(plan_.arena_bytes()), bytes_text(peak), peak, bytes_text(plan_.total_bytes()));
+}
+
 bool Trainer::run(const std::function<bool()>& stop_is_requested) {
   start();
   bool stopping = false;
@@ -276,6 +260,7 @@ bool Trainer::run(const std::function<bool()>& stop_is_requested) {
     if (stopping || is_due(configuration_.output.checkpoint_interval, step + 1)) save(step + 1);
     if (pending_ && pending_->is_ready()) finish_checkpoint();
   }
+  log_memory();
   finish();
   return !stopping;
 }

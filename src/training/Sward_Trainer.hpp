@@ -14,6 +14,7 @@
 #include "Sward_Evaluation.hpp"
 #include "Sward_Metrics.hpp"
 #include "Sward_PendingCheckpoint.hpp"
+#include "Sward_Plan.hpp"
 #include "Sward_TokenStream.hpp"
 
 namespace Sward {
@@ -34,19 +35,17 @@ class Trainer {
   /// `resume`: empty, "auto" for the newest checkpoint of the output directory, or a checkpoint's path.
   Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator);
 
-  /// Bytes by kind, and what an update sends, as planned before the first step; for a person to read.
-  std::string plan() const;
+  /// Memory and messages, as planned before the first step.
+  const Plan& plan() const { return plan_; }
   /// Trains to the last step; writes metrics, evaluations and checkpoints. Ends earlier, after a checkpoint, behind the
   /// update in which `stop_is_requested` has turned true on any rank. True if the last step was reached.
   /// Throws TrainingError.
   bool run(const std::function<bool()>& stop_is_requested);
 
  private:
-  void check_batch() const;
   void open_data();
   void check_data() const;
   void check_disk() const;
-  void place(Arena<Space>& arena);
   void start();
 
   std::vector<TokenBatch> read_batches(std::int64_t step);
@@ -55,6 +54,8 @@ class Trainer {
   UpdateMetrics update(std::int64_t step);
   bool is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const;
   void log(const UpdateMetrics& metrics) const;
+  /// The last line: what was planned beside the most that any rank took.
+  void log_memory() const;
   void evaluate_now(std::int64_t step);
   void save(std::int64_t steps_done);
   void finish_checkpoint();
@@ -69,7 +70,7 @@ class Trainer {
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
   std::optional<CheckpointFile> checkpoint_;
-  Arena<Space> planned_ = Arena<Space>::measuring();
+  Plan plan_;
   std::optional<Arena<Space>> arena_;
   std::optional<Llama<Space, float>> model_;
   std::optional<Optimizer<Space, float>> optimizer_;

@@ -6,6 +6,7 @@
 
 #include "Sward_TokenFile.hpp"
 #include "Sward_TokenFileContents.hpp"
+#include "Sward_TrainSentencePiece.hpp"
 #include "Sward_TrainingFolder.hpp"
 
 namespace Sward::Test {
@@ -160,6 +161,36 @@ TEST(SwardEvaluate, SamplesTheSameTextForTheSameSeed) {
   EXPECT_EQ(model.sample_with("--temperature 0 --seed 1"), model.sample_with("--temperature 0 --seed 2"));
   EXPECT_EQ(model.sample_with("--temperature 9 --top-k 1"), model.sample_with("--temperature 0"));
   EXPECT_NE(model.sample_with("--temperature 9 --top-k 2"), model.sample_with("--temperature 9 --top-k 0"));
+}
+
+std::string sample_of(const std::string& command) {
+  const CommandResult result =
+      run_command(command + " --sample --temperature 0 --sample-tokens 30 --prompt 'the river'");
+  EXPECT_EQ(result.status, 0) << result.output;
+  const std::size_t begin = result.output.find("sample:\n");
+  return begin == std::string::npos ? "none" : result.output.substr(begin + 8);
+}
+
+TEST(SwardEvaluate, TakesTheTokenizerBesideTheWeightsWhereTheTokenFileHasNone) {
+  const TrainingFolder folder;
+  const TemporaryFolder models;
+  const std::string tokenizer = train_sentencepiece(models);
+  ASSERT_EQ(run_command(folder.train({"model.vocab_size=320"})).status, 0);
+  const std::string hf = (models / "hf").string();
+  ASSERT_EQ(run_command(program("sward-convert") + " " + folder.checkpoint(4).string() + " " + hf).status, 0);
+  const std::string data = (folder / "train.h5").string();
+  const std::string wanted = sample_of(evaluate(hf, data, 8, "--tokenizer " + tokenizer));
+  EXPECT_EQ(wanted.substr(0, 9), "the river");
+  std::filesystem::copy_file(tokenizer, models / "hf/tokenizer.model");
+  EXPECT_EQ(sample_of(evaluate(hf, data, 8)), wanted);
+  const std::string checkpoint = (models / "model.h5").string();
+  ASSERT_EQ(run_command(program("sward-convert") + " " + hf + " " + checkpoint).status, 0);
+  EXPECT_EQ(sample_of(evaluate(checkpoint, data, 8)), wanted);
+  // The token file's own goes before it.
+  const std::string bytes = (models / "bytes.h5").string();
+  write_token_file(bytes, random_tokens(100, 258, 3), 258, "bytes");
+  EXPECT_EQ(sample_of(evaluate(hf, bytes, 8)), sample_of(evaluate(hf, data, 8, "--tokenizer bytes")));
+  EXPECT_NE(sample_of(evaluate(hf, bytes, 8)), wanted);
 }
 
 /// Status 2 and one line with these words.

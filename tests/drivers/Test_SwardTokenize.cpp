@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "Sward_Compress.hpp"
 #include "Sward_TokenFile.hpp"
 #include "Sward_Tokenizer.hpp"
 #include "Sward_TrainingFolder.hpp"
@@ -165,13 +166,21 @@ TEST(SwardTokenize, RefusesBadInputInOneLine) {
   expect_refused(program("sward-tokenize") + " " + input + " --output x", folder, "--tokenizer is required");
   expect_refused(tokenize(input + " " + none, output), folder, none + ": no such file");
   expect_refused(tokenize(folder.path().string(), output), folder, folder.path().string() + ": is a folder");
-  write_file(folder / "packed.txt", "\x1f\x8b\x08 and so on");
-  expect_refused(tokenize((folder / "packed.txt").string(), output), folder, "packed.txt: is compressed");
-  write_file(folder / "a.jsonl", "{}");
-  expect_refused(tokenize((folder / "a.jsonl").string(), output), folder, "a.jsonl: JSON lines");
+  write_file(folder / "short.gz", gzip_member(many_lines()).substr(0, 900));
+  expect_refused(tokenize((folder / "short.gz").string(), output), folder, "short.gz: this gzip file is cut short");
+  write_file(folder / "damaged.zst", zstd_frame("text") + "text");
+  expect_refused(tokenize((folder / "damaged.zst").string(), output), folder, "damaged.zst: this zstd file is damaged");
+  expect_refused(tokenize("- -", output), folder, "standard input can be read only once");
+  expect_refused(tokenize(input, output, "--vocab-size 5"), folder, "--vocab-size: only with --tokenizer none");
+  const std::string no_tokenizer = program("sward-tokenize") + " " + input + " --output " + output.string();
+  expect_refused(no_tokenizer + " --tokenizer none", folder, "needs --vocab-size");
+  expect_refused(no_tokenizer + " --tokenizer none --vocab-size 9", folder, input + ": is text, and --tokenizer none");
+  expect_refused(tokenize(input, output, "--threads 0"), folder, "--threads");
+  expect_refused(tokenize(input, output, "--max-bad -1"), folder, "--max-bad");
   expect_refused(tokenize(input, folder.path(), "--force"), folder, folder.path().string() + ": is a folder");
   expect_refused(tokenize(input, folder / "none/a.h5"), folder, "there is no folder");
-  expect_refused(tokenize((folder / "blank.txt").string(), output), folder, output.string() + ": no document");
+  const std::string blank = (folder / "blank.txt").string() + " --split-documents line";
+  expect_refused(tokenize(blank, output), folder, output.string() + ": no document");
   expect_refused(tokenize(input, output, split), folder, "no document of the inputs would go here");
   expect_refused(tokenize(input, output, "--evaluation " + output.string()), folder, "are the same file");
   expect_refused(tokenize(input, output, split + " --evaluation-fraction 1"), folder, "not between 0 and 1");
@@ -179,6 +188,144 @@ TEST(SwardTokenize, RefusesBadInputInOneLine) {
   expect_refused(tokenize(input, output, "--evaluation-fraction 0.5"), folder, "--evaluation");
   expect_refused(program("sward-tokenize") + " " + input + " --tokenizer " + none + " --output " + output.string(),
                  folder, none);
+}
+
+std::vector<std::uint8_t> mask_of(const std::filesystem::path& path) {
+  const Hdf5File file = Hdf5File::open_read(path);
+  return file.exists("/loss_mask") ? file.read<std::uint8_t>("/loss_mask") : std::vector<std::uint8_t>();
+}
+
+TEST(SwardTokenize, ReadsTextFromGzipZstdAndAPipeAlike) {
+  const TemporaryFolder folder;
+  const std::string text = many_lines();
+  const std::string front = text.substr(0, 5000);
+  write_file(folder / "plain", text);
+  // Several members or frames; names say nothing.
+  write_file(folder / "gzip", gzip_member(front) + gzip_member(text.substr(5000)));
+  write_file(folder / "zstd.txt", zstd_frame(front) + zstd_frame(text.substr(5000)));
+  for (const std::string name : {"plain", "gzip", "zstd.txt"}) {
+    expect_written(tokenize((folder / name).string(), folder / (name + ".h5"), "--split-documents line"));
+    expect_written("cat " + (folder / name).string() + " | " +
+                   tokenize("-", folder / (name + ".pipe.h5"), "--split-documents line"));
+    EXPECT_EQ(documents_of(folder / (name + ".h5")), lines_of(text));
+    EXPECT_EQ(read_file(folder / (name + ".h5")), read_file(folder / (name + ".pipe.h5")));
+  }
+}
+
+TEST(SwardTokenize, ReadsTextOutOfJsonLinesInEveryWrapping) {
+  const TemporaryFolder folder;
+  const std::string lines = "{\"text\": \"one\\ntwo\", \"id\": 1}\n\n{\"text\": \"\\u00e9\"}\n";
+  write_file(folder / "a.jsonl", lines);
+  write_file(folder / "b.jsonl.gz", gzip_member(lines));
+  write_file(folder / "c.jsonl.zst", zstd_frame(lines));
+  for (const std::string name : {"a.jsonl", "b.jsonl.gz", "c.jsonl.zst"}) {
+    expect_written(tokenize((folder / name).string(), folder / (name + ".h5")));
+    EXPECT_THAT(documents_of(folder / (name + ".h5")), ElementsAre("one\ntwo", "\xc3\xa9"));
+  }
+  const std::string pipe = "cat " + (folder / "b.jsonl.gz").string() + " | ";
+  expect_written(pipe + tokenize("-", folder / "d.h5", "--input-format jsonl"));
+  EXPECT_THAT(documents_of(folder / "d.h5"), ElementsAre("one\ntwo", "\xc3\xa9"));
+  // As text, lines are what they are.
+  expect_written(tokenize((folder / "a.jsonl").string(), folder / "e.h5", "--input-format text"));
+  EXPECT_THAT(documents_of(folder / "e.h5"), ElementsAre(lines));
+  write_file(folder / "f.jsonl", R"({"content": "mine", "text": 5})");
+  expect_written(tokenize((folder / "f.jsonl").string(), folder / "f.h5", "--text-field content"));
+  EXPECT_THAT(documents_of(folder / "f.h5"), ElementsAre("mine"));
+}
+
+TEST(SwardTokenize, MasksPromptsAndEndsResponses) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.txt", "no");
+  write_file(folder / "b.jsonl", R"({"question": "ab", "answer": "c"})");
+  const std::string inputs = (folder / "a.txt").string() + " " + (folder / "b.jsonl").string();
+  const std::string fields = "--prompt-field question --response-field answer";
+  expect_written(tokenize(inputs, folder / "a.h5", fields));
+  const TokenFile file(folder / "a.h5");
+  EXPECT_THAT(file.read(0, file.token_count()), ElementsAre(256, 'n', 'o', 256, 'a', 'b', 'c', 257));
+  EXPECT_THAT(mask_of(folder / "a.h5"), ElementsAre(1, 1, 1, 0, 0, 0, 1, 1));
+  EXPECT_THAT(file.document_starts(), ElementsAre(0, 3));
+  expect_written(tokenize((folder / "a.txt").string(), folder / "b.h5"));
+  EXPECT_TRUE(mask_of(folder / "b.h5").empty());
+}
+
+TEST(SwardTokenize, TakesTokensOfOtherTokenizers) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.jsonl",
+             "{\"input_ids\": [5, 127999]}\n{\"input_ids\": [7, 8, 9], \"loss_mask\": [0, 0, 1]}\n");
+  const std::string command = program("sward-tokenize") + " " + (folder / "a.jsonl").string() +
+                              " --tokenizer none --output " + (folder / "a.h5").string();
+  expect_written(command + " --vocab-size 128000");
+  const TokenFile file(folder / "a.h5");
+  EXPECT_EQ(file.tokenizer(), "none");
+  EXPECT_EQ(file.vocab_size(), 128'000U);
+  EXPECT_THAT(file.read(0, 5), ElementsAre(5, 127'999, 7, 8, 9));
+  EXPECT_THAT(file.document_starts(), ElementsAre(0, 2));
+  EXPECT_THAT(mask_of(folder / "a.h5"), ElementsAre(1, 1, 0, 0, 1));
+  expect_refused(command + " --force --vocab-size 127999", folder,
+                 "a.jsonl:1: token 127999 at index 1 is not below the vocabulary size 127999");
+}
+
+TEST(SwardTokenize, WritesTheSameBytesOnAnyNumberOfThreads) {
+  const TemporaryFolder folder;
+  std::mt19937 engine(31);
+  std::string text;
+  std::string json;
+  for (int i = 0; i < 4000; ++i) {
+    // Documents of up to 3 MB, bad ones among them.
+    const std::size_t length = i % 1000 == 0 ? 3'000'000 : engine() % 500;
+    text += "document " + std::to_string(i) + std::string(length, static_cast<char>('a' + engine() % 26)) + "\n\n";
+    json += i % 50 == 7 ? "{\n" : R"({"prompt": "p", "response": ")" + std::to_string(engine()) + "\"}\n";
+  }
+  write_file(folder / "a.txt", text);
+  write_file(folder / "b.jsonl", json);
+  const std::string inputs = (folder / "a.txt").string() + " " + (folder / "b.jsonl").string();
+  std::vector<std::string> results;
+  for (const std::string threads : {"1", "2", "3", "7"}) {
+    const std::string train = (folder / "train.h5").string();
+    const std::string evaluation = (folder / "evaluation.h5").string();
+    const CommandResult result = run_for_errors(
+        tokenize(inputs, train,
+                 "--split-documents blank-lines --evaluation-fraction 0.1 --max-bad 80 --force --threads " + threads +
+                     " --evaluation " + evaluation));
+    EXPECT_EQ(result.status, 0) << result.output;
+    results.push_back(read_file(train) + read_file(evaluation) + result.output);
+  }
+  EXPECT_GT(results[0].size(), 20'000'000U);
+  for (const std::string& result : results) EXPECT_TRUE(result == results[0]);
+}
+
+TEST(SwardTokenize, NamesBadDocumentsAndStopsAtTooMany) {
+  const TemporaryFolder folder;
+  std::string lines = "{\"text\": \"good\"}\n{\"text\": 7}\n{\"text\": \"\"}\n";
+  for (int i = 0; i < 12; ++i) lines += "no json\n";
+  write_file(folder / "a.jsonl", lines);
+  const std::string input = (folder / "a.jsonl").string();
+  expect_refused(tokenize(input, folder / "a.h5"), folder, input + ":2: field 'text' is no text (--max-bad allows 0)");
+  const CommandResult result = run_for_errors(tokenize(input, folder / "a.h5", "--max-bad 13"));
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(lines_with(result.output, "sward-tokenize: " + input).size(), 12U) << result.output;
+  EXPECT_THAT(result.output, HasSubstr(input + ":3: this document is empty; left out"));
+  EXPECT_THAT(result.output, HasSubstr(input + ":13: not JSON at byte 2 of the line; left out"));
+  EXPECT_THAT(result.output, HasSubstr("left out in all: 12 documents not JSON"));
+  EXPECT_THAT(documents_of(folder / "a.h5"), ElementsAre("good"));
+  std::filesystem::remove(folder / "a.h5");
+  EXPECT_EQ(run_for_errors(tokenize(input, folder / "a.h5", "--max-bad 12")).status, 2);
+  EXPECT_EQ(folder.file_count(), 1U);
+}
+
+TEST(SwardTokenize, ShowsProgressOnATerminalUnlessQuiet) {
+  const TemporaryFolder folder;
+  // A terminal by script(1), and input that comes slowly enough to be seen.
+  const auto on_terminal = [&](const std::string& options) {
+    const std::string input = "(echo one; sleep 0.5; echo two) | ";
+    return run_command("script -qec '" + input + tokenize("-", folder / "a.h5", "--force " + options) + "' /dev/null");
+  };
+  const CommandResult shown = on_terminal("");
+  EXPECT_EQ(shown.status, 0) << shown.output;
+  EXPECT_THAT(shown.output, HasSubstr("8 B  0.0 MB/s"));
+  EXPECT_THAT(on_terminal("--quiet").output, testing::Not(HasSubstr("MB/s")));
+  write_file(folder / "a.txt", "one");
+  EXPECT_EQ(run_for_errors(tokenize((folder / "a.txt").string(), folder / "b.h5")).output, "");
 }
 
 TEST(SwardTokenize, HelpIsNoMistake) {

@@ -86,7 +86,7 @@ void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
   const AttentionShape shape{2, 4, 2, 2, 6};
   embedding(space, x.square, x.targets, x.a);
   rms_norm(space, x.a, x.weight, 1e-6, x.by_token, x.b);
-  rotary_table(space, 10000.0, x.cosine, x.sine);
+  rotary_table(space, 10000.0, RotaryScaling{}, x.cosine, x.sine);
   rotary_embedding(space, x.cosine, x.sine, 2, x.b);
   attention(space, shape, x.a, x.b, x.c, x.d, x.by_head);
   attention_backward(space, shape, x.a, x.b, x.c, x.d, x.by_head, x.e, x.delta, x.f, x.d, x.c);

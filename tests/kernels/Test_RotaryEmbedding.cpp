@@ -22,18 +22,19 @@ constexpr double theta = 10000;
 template <class Scalar, class Space>
 struct Tables {
   Matrix<Scalar, Space> cosine, sine;
-  Tables(std::size_t length, std::size_t head_size)
+  Tables(std::size_t length, std::size_t head_size, const RotaryScaling& scaling = {})
       : cosine(poisoned_matrix<Scalar, Space>(length, head_size / 2)),
         sine(poisoned_matrix<Scalar, Space>(length, head_size / 2)) {
-    rotary_table(Space(), theta, cosine, sine);
+    rotary_table(Space(), theta, scaling, cosine, sine);
   }
 };
 
 template <class Scalar, class Space>
-void agrees_with_definition(std::size_t length, std::size_t heads, std::size_t head_size, double tolerance) {
+void agrees_with_definition(std::size_t length, std::size_t heads, std::size_t head_size, double tolerance,
+                            const RotaryScaling& scaling = {}) {
   const std::size_t tokens = 3 * length;
   const std::size_t half = head_size / 2;
-  const Tables<Scalar, Space> tables(length, head_size);
+  const Tables<Scalar, Space> tables(length, head_size, scaling);
   const auto x = random_matrix<Scalar, Space>(tokens, heads * head_size, 5);
   const auto before = to_host(x);
   rotary_embedding(Space(), tables.cosine, tables.sine, static_cast<int>(heads), x);
@@ -41,8 +42,8 @@ void agrees_with_definition(std::size_t length, std::size_t heads, std::size_t h
       make_matrix<double, Kokkos::HostSpace>(tokens, heads * head_size, [&](std::size_t i, std::size_t j) {
         const std::size_t c = j % head_size;
         const std::size_t pair = c % half;
-        const double angle = static_cast<double>(i % length) *
-                             std::pow(theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_size));
+        const double frequency = std::pow(theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_size));
+        const double angle = static_cast<double>(i % length) * scale_frequency(scaling, frequency);
         const double a = static_cast<double>(before(i, j - c + pair));
         const double b = static_cast<double>(before(i, j - c + pair + half));
         return c < half ? a * std::cos(angle) - b * std::sin(angle) : b * std::cos(angle) + a * std::sin(angle);
@@ -55,6 +56,12 @@ TYPED_TEST(RotaryEmbedding, AgreesWithDefinition) {
   agrees_with_definition<float, TypeParam>(9, 3, 14, 4e-7);
   agrees_with_definition<float, TypeParam>(300, 2, 64, 4e-7);
   agrees_with_definition<float, TypeParam>(1, 1, 2, 4e-7);
+}
+
+// Test_RotaryScaling has the frequencies' own definition.
+TYPED_TEST(RotaryEmbedding, TakesScaledFrequencies) {
+  agrees_with_definition<double, TypeParam>(50, 2, 16, 1e-13, {RotaryScaling::Kind::linear, 4});
+  agrees_with_definition<double, TypeParam>(50, 2, 16, 1e-13, {RotaryScaling::Kind::llama3, 8, 1, 4, 64});
 }
 
 TYPED_TEST(RotaryEmbedding, BackwardIsTheGradient) {

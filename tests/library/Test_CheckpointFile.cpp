@@ -70,6 +70,54 @@ TEST(CheckpointFile, reads_header_and_weights_as_they_were_written) {
   }
 }
 
+/// A checkpoint with this shape and no weights, read again.
+LlamaShape read_again(const std::filesystem::path& path, const LlamaShape& shape) {
+  CheckpointHeader header = some_header();
+  header.shape = shape;
+  Hdf5File file = create_checkpoint(path, header);
+  file.create_group("/weights");
+  file.close();
+  return CheckpointFile(path).header().shape;
+}
+
+TEST(CheckpointFile, keeps_the_scaling_of_positions) {
+  const TemporaryFolder folder;
+  LlamaShape shape = some_header().shape;
+  // Files without scaling look as they did before there was any.
+  EXPECT_EQ(read_again(folder / "none.h5", shape), shape);
+  EXPECT_FALSE(Hdf5File::open_read(folder / "none.h5").has_attribute("/model", "rope_type"));
+  shape.rope_scaling = {RotaryScaling::Kind::linear, 1.0 / 0.3};
+  EXPECT_EQ(read_again(folder / "linear.h5", shape), shape);
+  shape.rope_scaling = {RotaryScaling::Kind::llama3, 1.0 / 0.3, 0.7, 1e9 / 7, (std::int64_t{1} << 40) + 1};
+  EXPECT_EQ(read_again(folder / "llama3.h5", shape), shape);
+}
+
+TEST(CheckpointFile, refuses_a_scaling_that_it_does_not_know_or_that_cannot_be) {
+  const TemporaryFolder folder;
+  Hdf5File file = create_checkpoint(folder / "a.h5", some_header());
+  file.create_group("/weights");
+  file.write_attribute("/model", "rope_type", std::string_view("yarn"));
+  file.close();
+  EXPECT_THAT(message_of<InputError>([&] { CheckpointFile(folder / "a.h5"); }),
+              HasSubstr("a.h5: /model: rope_type is 'yarn', wanted 'default', 'linear' or 'llama3'"));
+  LlamaShape shape = some_header().shape;
+  shape.rope_scaling = {RotaryScaling::Kind::linear, 0.5};
+  EXPECT_THAT(message_of<InputError>([&] { read_again(folder / "b.h5", shape); }),
+              HasSubstr("b.h5: rope_scaling: factor is 0.5"));
+}
+
+TEST(CheckpointFile, carries_a_tokenizer_model_if_there_is_one) {
+  const TemporaryFolder folder;
+  write_checkpoint(folder / "a.h5");
+  EXPECT_EQ(CheckpointFile(folder / "a.h5").tokenizer_model(), "");
+  Hdf5File file = create_checkpoint(folder / "b.h5", some_header());
+  file.create_group("/weights");
+  const std::vector<std::uint8_t> bytes{0, 255, 10, 13, 0};
+  file.write("/tokenizer_model", std::span<const std::uint8_t>(bytes));
+  file.close();
+  EXPECT_EQ(CheckpointFile(folder / "b.h5").tokenizer_model(), std::string("\0\xff\n\r\0", 5));
+}
+
 TEST(CheckpointFile, keeps_a_flag_of_the_shape_and_notices_optimizer_state) {
   const TemporaryFolder folder;
   CheckpointHeader header = some_header();

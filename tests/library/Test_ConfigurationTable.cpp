@@ -155,6 +155,34 @@ TEST(ConfigurationTable, names_a_shape_that_cannot_be) {
                                        ": [model]: hidden_size is 50, which is not a multiple of num_heads = 4");
 }
 
+TEST(ConfigurationTable, names_what_is_wrong_in_an_inline_table) {
+  const auto error_with = [](const std::string& value) {
+    const ConfigurationText text = ConfigurationText().set("model.rope_scaling", value);
+    const std::string line = "run.toml:" + text.line_of("model.rope_scaling") + ": key 'model.rope_scaling";
+    const std::string error = error_of(text.text());
+    EXPECT_THAT(error, StartsWith(line));
+    return error.substr(line.size());
+  };
+  EXPECT_EQ(error_with("'linear'"), "' must be \"none\" or a table {rope_type = ..., factor = ...}");
+  EXPECT_EQ(error_with("4"), "' must be \"none\" or a table {rope_type = ..., factor = ...}");
+  EXPECT_EQ(error_with("{factor = 4}"), ".rope_type' is missing");
+  EXPECT_EQ(error_with("{type = 'yarn'}"), ".type' is \"yarn\"; allowed: \"default\", \"linear\", \"llama3\"");
+  EXPECT_EQ(error_with("{rope_type = 'linear'}"), ".factor' is missing");
+  EXPECT_EQ(error_with("{rope_type = 'linear', factor = 0.5}"), ".factor' is 0.5; allowed: at least 1");
+  EXPECT_EQ(error_with("{rope_type = 'linear', factor = 2, low_freq_factor = 1}"),
+            ".low_freq_factor' is unknown; allowed in [model.rope_scaling]: factor, rope_type");
+  EXPECT_EQ(error_with("{type = 'linear', rope_type = 'linear', factor = 2}"),
+            ".rope_type' is unknown; allowed in [model.rope_scaling]: factor, type");
+  EXPECT_EQ(error_with("{rope_type = 'llama3', factor = 8, low_freq_factor = 1, high_freq_factor = 4}"),
+            ".original_max_position_embeddings' is missing");
+  const std::string unknown = error_of(ConfigurationText()
+                                           .set("model.rope_scaling", "{rope_type = 'linear', factor = 2}")
+                                           .set("model.rope", "1")
+                                           .text());
+  EXPECT_THAT(unknown, HasSubstr("key 'model.rope' is unknown; allowed in [model]: hidden_size, initial,"));
+  EXPECT_THAT(unknown, HasSubstr("rope_scaling, rope_theta"));
+}
+
 TEST(ConfigurationTable, names_the_setting_that_is_wrong) {
   const std::string text = ConfigurationText().text();
   EXPECT_EQ(error_of(text, {"batch.micro=0"}), "--set batch.micro=0: key 'batch.micro' is 0; allowed: at least 1");

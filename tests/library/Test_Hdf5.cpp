@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "Sward_Hdf5.hpp"
@@ -184,8 +186,12 @@ TEST(Hdf5, writes_equal_bytes_for_equal_data) {
     Hdf5File out = Hdf5File::create(folder / name);
     out.create_group("/group");
     out.write<std::uint8_t>("/group/bytes", random_values<std::uint8_t>(1000), {10, 100});
+    out.create_group("/made/on/demand");
+    out.write<std::uint8_t>("/made/for/bytes", random_values<std::uint8_t>(10));
     out.write_attribute("/", "text", std::string_view("text"));
     out.close();
+    // HDF5 would keep times in seconds.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   }
   EXPECT_EQ(read_file(folder / "a.h5"), read_file(folder / "b.h5"));
 }

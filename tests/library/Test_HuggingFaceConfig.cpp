@@ -35,6 +35,23 @@ std::string error_with(const Json& changes) {
   return error_of(config);
 }
 
+RotaryScaling scaling_with(const Json& changes) {
+  Json config = plain();
+  config.update(changes);
+  return read(config).rope_scaling;
+}
+
+constexpr RotaryScaling linear{RotaryScaling::Kind::linear, 2};
+constexpr RotaryScaling llama3{RotaryScaling::Kind::llama3, 8, 1, 4, 8192};
+
+Json llama3_object() {
+  return {{"rope_type", "llama3"},
+          {"factor", 8.0},
+          {"low_freq_factor", 1.0},
+          {"high_freq_factor", 4.0},
+          {"original_max_position_embeddings", 8192}};
+}
+
 double theta_with(const Json& changes) {
   Json config = plain();
   config.update(changes);
@@ -70,10 +87,13 @@ TEST(HuggingFaceConfig, refuses_rotary_settings_that_conflict_or_are_not_support
   EXPECT_THAT(
       error_with({{"rope_theta", 1e4}, {"rope_parameters", {{"rope_theta", 2e4}}}}),
       HasSubstr("config.json: rope_parameters.rope_theta is 20000, but another rope_theta of the file is 10000"));
-  EXPECT_THAT(error_with({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}),
-              HasSubstr("config.json: rope_scaling.type is 'linear'"));
-  EXPECT_THAT(error_with({{"rope_parameters", {{"rope_theta", 1e4}, {"rope_type", "llama3"}}}}),
-              HasSubstr("rope_parameters.rope_type is 'llama3'"));
+  for (const char* type : {"dynamic", "yarn", "longrope", "mrope"}) {
+    EXPECT_THAT(
+        error_with({{"rope_scaling", {{"type", type}, {"factor", 2}}}}),
+        HasSubstr(std::string("config.json: rope_scaling.type is '") + type + "', wanted 'default', 'linear' or"));
+    EXPECT_THAT(error_with({{"rope_parameters", {{"rope_theta", 1e4}, {"rope_type", type}}}}),
+                HasSubstr(std::string("rope_parameters.rope_type is '") + type + "'"));
+  }
   EXPECT_THAT(error_with({{"rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}}}),
               HasSubstr("rope_parameters.full_attention sets"));
   EXPECT_THAT(error_with({{"rope_parameters", 4}}), HasSubstr("rope_parameters is 4, wanted an object"));
@@ -82,6 +102,55 @@ TEST(HuggingFaceConfig, refuses_rotary_settings_that_conflict_or_are_not_support
   EXPECT_THAT(error_with({{"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor is 0.5"));
   EXPECT_THAT(error_with({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}),
               HasSubstr("rope_parameters.partial_rotary_factor is 0.5"));
+}
+
+TEST(HuggingFaceConfig, reads_scaled_rotary_settings_in_both_forms) {
+  EXPECT_EQ(scaling_with({{"rope_scaling", nullptr}}), RotaryScaling{});
+  EXPECT_EQ(scaling_with({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}), linear);
+  EXPECT_EQ(scaling_with({{"rope_scaling", {{"type", "linear"}, {"rope_type", "linear"}, {"factor", 2.0}}}}), linear);
+  EXPECT_EQ(scaling_with({{"rope_parameters", {{"rope_type", "linear"}, {"rope_theta", 1e4}, {"factor", 2.0}}}}),
+            linear);
+  EXPECT_EQ(scaling_with({{"rope_theta", 5e5}, {"rope_scaling", llama3_object()}}), llama3);
+  EXPECT_EQ(scaling_with({{"rope_theta", 5e5}, {"rope_parameters", llama3_object()}}), llama3);
+  EXPECT_EQ(scaling_with({{"rope_parameters", llama3_object()}, {"rope_scaling", llama3_object()}}), llama3);
+  EXPECT_EQ(scaling_with({{"rope_scaling", llama3_object()}, {"original_max_position_embeddings", 8192}}), llama3);
+}
+
+TEST(HuggingFaceConfig, refuses_scalings_that_conflict_or_cannot_be) {
+  const auto without = [](const char* key) {
+    Json object = llama3_object();
+    object.erase(key);
+    return object;
+  };
+  const auto with = [](const char* key, const Json& value) {
+    Json object = llama3_object();
+    object[key] = value;
+    return object;
+  };
+  for (const char* key : {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+    EXPECT_THAT(error_with({{"rope_scaling", without(key)}}),
+                HasSubstr(std::string("config.json: rope_scaling.") + key + " is missing"));
+    EXPECT_THAT(error_with({{"rope_parameters", with(key, "8")}}),
+                HasSubstr(std::string("config.json: rope_parameters.") + key + " is \"8\", wanted"));
+    EXPECT_THAT(error_with({{"rope_scaling", with(key, -1)}}),
+                HasSubstr(std::string("config.json: rope_scaling: ") + key + " is -1"));
+  }
+  EXPECT_THAT(error_with({{"rope_scaling", with("type", "linear")}}),
+              HasSubstr("rope_scaling.type is 'linear', but rope_type is 'llama3'"));
+  EXPECT_THAT(error_with({{"rope_parameters", llama3_object()}, {"rope_scaling", with("factor", 4)}}),
+              HasSubstr("config.json: rope_scaling is {rope_type = \"llama3\", factor = 4, "));
+  EXPECT_THAT(error_with({{"rope_parameters", {{"rope_type", "default"}}}, {"rope_scaling", llama3_object()}}),
+              HasSubstr("but rope_parameters is none"));
+  EXPECT_THAT(error_with({{"rope_scaling", llama3_object()}, {"original_max_position_embeddings", 4096}}),
+              HasSubstr("original_max_position_embeddings is 4096, but that of the rotary settings is 8192"));
+}
+
+TEST(HuggingFaceConfig, passes_over_what_does_not_change_the_model) {
+  for (const Json& end : {Json(2), Json::array({128001, 128008, 128009}), Json(nullptr)}) {
+    EXPECT_EQ(error_with({{"bos_token_id", 128000}, {"eos_token_id", end}}), "no exception");
+  }
+  EXPECT_EQ(error_with({{"torch_dtype", "bfloat16"}, {"pad_token_id", nullptr}}), "no exception");
+  EXPECT_EQ(error_with({{"dtype", "float16"}, {"attention_dropout", 0.0}, {"pretraining_tp", 1}}), "no exception");
 }
 
 TEST(HuggingFaceConfig, refuses_other_models_and_names_the_key) {
@@ -136,6 +205,8 @@ TEST(HuggingFaceConfig, names_missing_and_impossible_values) {
 TEST(HuggingFaceConfig, round_trips) {
   const TemporaryFolder folder;
   for (const LlamaShape& shape : {LlamaShape{48, 100, 4, 2, 3, 97, true, 1e-5, 500000},
+                                  LlamaShape{48, 100, 4, 2, 3, 97, true, 1e-5, 500000, linear},
+                                  LlamaShape{48, 100, 4, 2, 3, 97, true, 1e-5, 500000, llama3},
                                   LlamaShape{512, 1376, 8, 8, 8, 32000, false, 1.0 / 3e5, 12345.678}}) {
     write_huggingface_config(folder.path(), shape);
     EXPECT_EQ(read_huggingface_config(folder.path()), shape);
@@ -153,6 +224,19 @@ TEST(HuggingFaceConfig, writes_both_forms_of_rotary_settings) {
   EXPECT_TRUE(config["rope_scaling"].is_null());
   EXPECT_EQ(config["max_position_embeddings"], 256);
   EXPECT_EQ(config["architectures"], Json::array({"LlamaForCausalLM"}));
+  EXPECT_EQ(config["torch_dtype"], "float32");
+}
+
+TEST(HuggingFaceConfig, writes_scaling_in_both_forms) {
+  const TemporaryFolder folder;
+  write_huggingface_config(folder.path(), {48, 100, 4, 2, 3, 97, true, 1e-5, 500000, llama3}, 256, "bfloat16");
+  const Json config = Json::parse(read_file(folder / "config.json"));
+  EXPECT_EQ(config["rope_scaling"], llama3_object());
+  Json parameters = llama3_object();
+  parameters["rope_theta"] = 500000.0;
+  EXPECT_EQ(config["rope_parameters"], parameters);
+  EXPECT_EQ(config["rope_theta"], 500000.0);
+  EXPECT_EQ(config["torch_dtype"], "bfloat16");
 }
 
 }  // namespace

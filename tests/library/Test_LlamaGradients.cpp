@@ -1,15 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <random>
 
+#include "Sward_DenseSink.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
-#include "Sward_Llama.hpp"
-#include "Sward_MatrixProduct.hpp"
-#include "Sward_SafetensorsWriter.hpp"
 #include "Sward_TestFiles.hpp"
+#include "Sward_TestModel.hpp"
 #include "Sward_TokenFileContents.hpp"
 #include "Sward_TokenStream.hpp"
 
@@ -19,49 +17,6 @@ namespace Sward::Test {
 namespace {
 
 using Space = Kokkos::DefaultExecutionSpace;
-
-/// Keeps the whole gradient of every parameter.
-template <class Scalar>
-class DenseSink : public GradientSink<Space, Scalar> {
- public:
-  using typename GradientSink<Space, Scalar>::ConstMatrix;
-  using typename GradientSink<Space, Scalar>::Matrix;
-
-  DenseSink(const Space& space, const std::vector<ParameterInfo>& parameters)
-      : space_(space), completions(parameters.size(), 0) {
-    for (const ParameterInfo& parameter : parameters)
-      gradients.emplace_back("gradient", parameter.rows, parameter.columns);
-  }
-  void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
-    matrix_product(space_, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, Scalar(1),
-                   dense_gradient(parameter));
-  }
-  Matrix dense_gradient(int parameter) override { return gradients[static_cast<std::size_t>(parameter)]; }
-  void complete(int parameter) override { ++completions[static_cast<std::size_t>(parameter)]; }
-
- private:
-  Space space_;
-
- public:
-  std::vector<Kokkos::View<Scalar**, Kokkos::LayoutRight, Space>> gradients;
-  std::vector<int> completions;
-};
-
-template <class Scalar>
-struct TestModel {
-  TestModel(const LlamaShape& shape, const BatchShape& batch, Recompute recompute)
-      : arena(Arena<Space>::holding(bytes(shape, batch, recompute))), model(arena, shape, batch, recompute) {
-    model.initialize(space);
-  }
-  static std::size_t bytes(const LlamaShape& shape, const BatchShape& batch, Recompute recompute) {
-    Arena<Space> plan = Arena<Space>::measuring();
-    const Llama<Space, Scalar> measured(plan, shape, batch, recompute);
-    return plan.bytes();
-  }
-  Space space;
-  Arena<Space> arena;
-  Llama<Space, Scalar> model;
-};
 
 LlamaShape small_shape(int heads, int key_value_heads, int intermediate, bool tied) {
   LlamaShape shape;
@@ -227,10 +182,7 @@ TEST_P(GoldenGradients, FirstGradientsOfTheReference) {
     const HuggingFaceFolder start(golden);
     TestModel<float> test(start.shape(), {4, 24, true}, GetParam());
     auto& model = test.model;
-    for (std::size_t p = 0; p < model.parameters().size(); ++p) {
-      const std::vector<float> values = start.read(model.parameters()[p].name);
-      std::copy(values.begin(), values.end(), model.weights()[p].data());
-    }
+    test.take_weights(start);
     const TokenFile tokens(golden / "tokens.h5");
     const auto stream = tokens.read(0, 97);
     const std::vector<std::int32_t> inputs(stream.begin(), stream.end() - 1);
@@ -242,15 +194,8 @@ TEST_P(GoldenGradients, FirstGradientsOfTheReference) {
 
     const SafetensorsFile wanted(golden / "gradients.safetensors");
     for (std::size_t p = 0; p < model.parameters().size(); ++p) {
-      const std::vector<float> reference = wanted.read(model.parameters()[p].name);
-      double error = 0.0;
-      double norm = 0.0;
-      for (std::size_t i = 0; i < reference.size(); ++i) {
-        const double difference = static_cast<double>(sink.gradients[p].data()[i]) - static_cast<double>(reference[i]);
-        error += difference * difference;
-        norm += static_cast<double>(reference[i]) * static_cast<double>(reference[i]);
-      }
-      EXPECT_LE(std::sqrt(error), 1e-5 * std::sqrt(norm)) << model.parameters()[p].name;
+      EXPECT_LE(relative_error(sink.gradients[p], wanted.read(model.parameters()[p].name)), 1e-5)
+          << model.parameters()[p].name;
     }
   }
 }

@@ -53,6 +53,12 @@ TEST(Program, ends_with_1_and_one_line_after_any_other_failure) {
   EXPECT_THAT(memory.error, testing::StartsWith("sward-name: "));
 }
 
+TEST(Program, ends_with_2_and_a_line_for_each_mistake_of_a_list) {
+  const Ending ending = end_of([]() -> int { throw InputErrorList({"a is missing", "b\n  is odd"}); });
+  EXPECT_EQ(ending.status, 2);
+  EXPECT_EQ(ending.error, "sward-name: a is missing\nsward-name: b; is odd\n");
+}
+
 TEST(Program, makes_one_line_of_a_message_of_several) {
   const Ending ending = end_of([]() -> int { throw std::runtime_error("out of memory\nTraceback:\n  frame\n"); });
   EXPECT_EQ(ending.error, "sward-name: out of memory; Traceback:; frame\n");

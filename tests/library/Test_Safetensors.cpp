@@ -2,12 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <random>
 
+#include "Sward_BFloat16.hpp"
+#include "Sward_Float16.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_Safetensors.hpp"
 #include "Sward_SafetensorsWriter.hpp"
@@ -78,16 +78,6 @@ TEST(Safetensors, reads_what_another_writer_wrote) {
   EXPECT_NEAR(squares / static_cast<double>(head.size()), 0.0064, 0.0064 * 6 * 0.021);
 }
 
-/// The value that the bits of an IEEE half-precision number stand for, from the definition.
-float half_value(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int fraction = bits & 1023;
-  const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
-  if (exponent == 31) return fraction != 0 ? std::numeric_limits<float>::quiet_NaN() : sign * INFINITY;
-  const int whole = exponent == 0 ? fraction : 1024 + fraction;
-  return sign * std::ldexp(static_cast<float>(whole), std::max(exponent, 1) - 25);
-}
-
 TEST(Safetensors, widens_every_half_and_bfloat16) {
   const TemporaryFolder folder;
   std::vector<std::uint16_t> bits(65'536);
@@ -99,12 +89,7 @@ TEST(Safetensors, widens_every_half_and_bfloat16) {
   const std::vector<float> half = file.read("h");
   const std::vector<float> bfloat = file.read("b");
   for (std::size_t i = 0; i < bits.size(); ++i) {
-    const float wanted = half_value(bits[i]);
-    if (std::isnan(wanted)) {
-      EXPECT_TRUE(std::isnan(half[i])) << i;
-    } else {
-      EXPECT_EQ(std::bit_cast<std::uint32_t>(half[i]), std::bit_cast<std::uint32_t>(wanted)) << i;
-    }
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(half[i]), std::bit_cast<std::uint32_t>(widen_float16(bits[i]))) << i;
     EXPECT_EQ(std::bit_cast<std::uint32_t>(bfloat[i]), i << 16) << i;
   }
 }
@@ -245,6 +230,39 @@ TEST(SafetensorsWriter, insists_on_the_declared_tensors_and_leaves_no_half_file)
   }
   EXPECT_EQ(folder.file_count(), 0U);
   EXPECT_THROW(SafetensorsWriter(folder / "none/a", {}), std::runtime_error);
+}
+
+TEST(SafetensorsWriter, rounds_to_half_and_bfloat16) {
+  const TemporaryFolder folder;
+  const std::vector<float> values = random_floats(1001);
+  for (const auto& [type, name] : {std::pair(SafetensorsType::f16, "h"), std::pair(SafetensorsType::bf16, "b")}) {
+    SafetensorsWriter writer(folder / name, {{"t", {1001}}, {"u", {1}}}, type);
+    writer.write("t", values);
+    writer.write("u", std::vector<float>{3});
+    writer.commit();
+    const SafetensorsFile file(folder / name);
+    EXPECT_EQ(file.entries().at("t").type, type);
+    EXPECT_THAT(file.read("u"), ElementsAre(3));
+    const std::vector<float> read = file.read("t");
+    // Test_Float16 and Test_BFloat16 show that these are the nearest.
+    for (std::size_t i = 0; i < values.size(); ++i)
+      EXPECT_EQ(read[i], type == SafetensorsType::f16 ? widen_float16(narrow_float16(values[i]))
+                                                      : static_cast<float>(BFloat16(values[i])));
+  }
+}
+
+TEST(SafetensorsWriter, names_a_tensor_that_a_half_cannot_hold) {
+  const TemporaryFolder folder;
+  {
+    SafetensorsWriter writer(folder / "a", {{"t", {2}}}, SafetensorsType::f16);
+    EXPECT_THAT(message_of<InputError>([&] {
+                  writer.write("t", std::vector<float>{1, 65'520});
+                }),
+                HasSubstr("/a: tensor 't' has the value 65520, beyond the largest F16"));
+  }
+  EXPECT_EQ(folder.file_count(), 0U);
+  SafetensorsWriter writer(folder / "b", {{"t", {2}}}, SafetensorsType::bf16);
+  EXPECT_NO_THROW(writer.write("t", std::vector<float>{1, 65'520}));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sentencepiece_trainer.h>
 
 #include <cstdint>
 #include <random>
@@ -10,30 +9,13 @@
 #include "Sward_TokenFile.hpp"
 #include "Sward_TokenFileWriter.hpp"
 #include "Sward_Tokenizer.hpp"
+#include "Sward_TrainSentencePiece.hpp"
 
 namespace Sward::Test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// A small model with byte fallback, of the kind that LLaMA uses, trained on a few made-up lines.
-std::string train_model(const TemporaryFolder& folder, const std::string& more_options = "") {
-  std::string text;
-  for (const char* noun : {"meadow", "river", "sward", "forest", "garden"}) {
-    for (const char* verb : {"grows", "sleeps", "waits", "shines"}) {
-      text += std::string("the ") + noun + " " + verb + " while the other " + noun + " never " + verb + ".\n";
-    }
-  }
-  write_file(folder / "text", text);
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      "--input=" + (folder / "text").string() + " --model_prefix=" + (folder / "model").string() +
-      " --vocab_size=320 --model_type=bpe --byte_fallback=true --normalization_rule_name=identity"
-      " --remove_extra_whitespaces=false --minloglevel=2 " +
-      more_options);
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  return (folder / "model.model").string();
-}
 
 std::string random_bytes(std::size_t count) {
   std::mt19937 engine(3);
@@ -58,7 +40,7 @@ TEST(ByteTokenizer, maps_bytes_to_themselves) {
 
 TEST(SentencePieceTokenizer, round_trips_text) {
   const TemporaryFolder folder;
-  const auto tokenizer = make_tokenizer(train_model(folder));
+  const auto tokenizer = make_tokenizer(train_sentencepiece(folder));
   EXPECT_EQ(tokenizer->name(), "sentencepiece");
   EXPECT_EQ(tokenizer->vocab_size(), 320U);
   EXPECT_EQ(tokenizer->begin_token(), 1U);
@@ -77,7 +59,7 @@ TEST(SentencePieceTokenizer, round_trips_text) {
 
 TEST(SentencePieceTokenizer, is_the_same_from_its_own_model) {
   const TemporaryFolder folder;
-  const std::string path = train_model(folder);
+  const std::string path = train_sentencepiece(folder);
   const auto tokenizer = make_tokenizer(path);
   EXPECT_EQ(tokenizer->model(), read_file(path));
   const auto copy = make_sentencepiece_tokenizer(tokenizer->model(), "memory");
@@ -86,7 +68,7 @@ TEST(SentencePieceTokenizer, is_the_same_from_its_own_model) {
 
 TEST(SentencePieceTokenizer, names_a_model_that_is_none) {
   const TemporaryFolder folder;
-  const std::string path = train_model(folder);
+  const std::string path = train_sentencepiece(folder);
   EXPECT_THAT(message_of<InputError>([&] { make_tokenizer(folder / "none"); }), HasSubstr("none: cannot read"));
   EXPECT_THROW(make_tokenizer(folder.path().string()), InputError);
   write_file(folder / "half", read_file(path).substr(0, 3000));
@@ -94,8 +76,99 @@ TEST(SentencePieceTokenizer, names_a_model_that_is_none) {
   write_file(folder / "noise", random_bytes(3000));
   EXPECT_THROW(make_tokenizer(folder / "noise"), InputError);
   EXPECT_THROW(make_sentencepiece_tokenizer("", "nothing"), InputError);
-  train_model(folder, "--bos_id=-1");
+  train_sentencepiece(folder, "--bos_id=-1");
   EXPECT_THAT(message_of<InputError>([&] { make_tokenizer(path); }), HasSubstr("no begin or no end"));
+}
+
+/// Text out of words, runs of spaces, line ends, literal space marks, digits, signs, and characters without a piece.
+std::string random_text(std::size_t stretches, std::mt19937& engine) {
+  static const std::vector<std::string> choices = {"the",    "meadow",
+                                                   "river",  "sward",
+                                                   "sleeps", "never",
+                                                   "ow",     "ths",
+                                                   " ",      " ",
+                                                   " ",      "  ",
+                                                   "     ",  "\n",
+                                                   "\n\n",   "\t",
+                                                   ".",      "();",
+                                                   "42",     "\xc3\xa9",
+                                                   "<a>",    "b-c",
+                                                   "b",      "\xe2\x96\x81",
+                                                   "\x01",   "\xe6\x97\xa5\xe6\x9c\xac",
+                                                   "<s>",    "A",
+                                                   "e",      "\xf0\x9f\x8c\xb1",
+                                                   "\r\n",   std::string(1, '\0')};
+  std::string text;
+  for (std::size_t i = 0; i < stretches; ++i) text += choices[engine() % choices.size()];
+  return text;
+}
+
+/// Encodes in parts of about this size, cut where the tokenizer says.
+std::vector<std::uint32_t> encode_in_parts(const Tokenizer& tokenizer, TextEncoder& encoder, std::string_view text,
+                                           std::size_t size) {
+  std::vector<std::uint32_t> tokens;
+  bool begins = true;
+  std::size_t wanted = size;
+  while (!text.empty()) {
+    const std::size_t cut = wanted >= text.size() ? text.size() : tokenizer.last_cut(text.substr(0, wanted));
+    wanted = cut == 0 ? wanted + size : size;
+    if (cut == 0) continue;
+    encoder.append(text.substr(0, cut), begins, tokens);
+    text.remove_prefix(cut);
+    begins = false;
+  }
+  return tokens;
+}
+
+class EncoderTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(EncoderTest, gives_the_tokens_of_the_whole_text_for_its_parts) {
+  const TemporaryFolder folder;
+  const auto tokenizer = make_tokenizer(train_sentencepiece(folder, GetParam()));
+  ASSERT_TRUE(tokenizer->can_cut());
+  EXPECT_TRUE(tokenizer->needs_utf8());
+  std::mt19937 engine(17);
+  const auto encoder = tokenizer->make_encoder();
+  std::size_t cuts = 0;
+  for (std::size_t stretches = 0; stretches < 400; ++stretches) {
+    const std::string text = random_text(stretches, engine);
+    const std::vector<std::uint32_t> wanted = tokenizer->encode(text);
+    for (const std::size_t size : {std::size_t{1}, std::size_t{1} + engine() % 50, text.size()}) {
+      ASSERT_EQ(encode_in_parts(*tokenizer, *encoder, text, size), wanted) << text;
+    }
+    cuts += tokenizer->last_cut(text) > 0 ? 1 : 0;
+  }
+  EXPECT_GT(cuts, 300U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EncoderTest,
+                         testing::Values("", "--add_dummy_prefix=false", "--split_by_whitespace=false --vocab_size=360",
+                                         "--user_defined_symbols=<a>,b-c,\xe2\x96\x81\xe2\x96\x81",
+                                         "--split_digits=true",
+                                         "--allow_whitespace_only_pieces=true --vocab_size=330"));
+
+TEST(SentencePieceTokenizer, encodes_whole_texts_where_parts_could_differ) {
+  for (const std::string options :
+       {"--model_type=unigram --vocab_size=300 --hard_vocab_limit=false", "--byte_fallback=false --vocab_size=100",
+        "--normalization_rule_name=nmt_nfkc", "--remove_extra_whitespaces=true", "--treat_whitespace_as_suffix=true"}) {
+    const TemporaryFolder folder;
+    const auto tokenizer = make_tokenizer(train_sentencepiece(folder, options));
+    EXPECT_FALSE(tokenizer->can_cut()) << options;
+    EXPECT_EQ(tokenizer->last_cut("the river sleeps"), 0U);
+    std::mt19937 engine(18);
+    const std::string text = random_text(200, engine);
+    std::vector<std::uint32_t> tokens;
+    tokenizer->make_encoder()->append(text, true, tokens);
+    EXPECT_EQ(tokens, tokenizer->encode(text)) << options;
+  }
+}
+
+TEST(ByteTokenizer, encodes_in_parts) {
+  const auto tokenizer = make_byte_tokenizer();
+  const std::string bytes = random_bytes(10'000);
+  EXPECT_FALSE(tokenizer->needs_utf8());
+  EXPECT_TRUE(tokenizer->can_cut());
+  EXPECT_EQ(encode_in_parts(*tokenizer, *tokenizer->make_encoder(), bytes, 999), tokenizer->encode(bytes));
 }
 
 TEST(Tokenizer, comes_out_of_a_token_file) {
@@ -106,7 +179,7 @@ TEST(Tokenizer, comes_out_of_a_token_file) {
     writer.commit();
     return make_tokenizer(TokenFile(folder / "a.h5"));
   };
-  const auto pieces = make_tokenizer(train_model(folder));
+  const auto pieces = make_tokenizer(train_sentencepiece(folder));
   EXPECT_EQ(write("sentencepiece", pieces->model())->encode("the sward"), pieces->encode("the sward"));
   EXPECT_EQ(write("bytes", "")->vocab_size(), 258U);
   EXPECT_EQ(write("none", ""), nullptr);

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace Sward::Test {
 
@@ -51,6 +52,14 @@ inline void write_file(const std::filesystem::path& path, const std::string& byt
 inline std::filesystem::path golden_folder(const std::string& name) {
   return std::filesystem::path(SWARD_TEST_DATA_DIR) / "golden" / name;
 }
+
+/// A small model as transformers wrote it, with reference values (tests/data/huggingface).
+inline std::filesystem::path reference_folder(const std::string& kind) {
+  return std::filesystem::path(SWARD_TEST_DATA_DIR) / "huggingface" / kind;
+}
+
+/// Every kind of which there is a reference.
+inline const std::vector<std::string> reference_kinds{"llama2", "llama3", "tinyllama", "smollm", "mistral", "linear"};
 
 /// The message of the exception of this type that the call throws; "no exception" if it throws none.
 template <class Exception, class Call>

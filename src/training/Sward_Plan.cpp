@@ -1,0 +1,204 @@
+#include "Sward_Plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "Sward_Format.hpp"
+#include "Sward_Hdf5.hpp"
+#include "Sward_InputError.hpp"
+#include "Sward_ProcessMemory.hpp"
+
+namespace Sward {
+
+namespace {
+
+using Space = Kokkos::DefaultExecutionSpace;
+
+BatchShape batch_of(const Configuration& configuration) {
+  return {static_cast<std::size_t>(configuration.batch.micro),
+          static_cast<std::size_t>(configuration.data.sequence_length), true};
+}
+
+const std::vector<std::pair<Recompute, std::string>>& recompute_levels() {
+  static const std::vector<std::pair<Recompute, std::string>> levels{
+      {Recompute::none, "none"}, {Recompute::attention, "attention"}, {Recompute::block, "block"}};
+  return levels;
+}
+
+std::vector<PlannedMemory> activations_by_level(const Configuration& configuration) {
+  std::vector<PlannedMemory> activations;
+  for (const auto& [recompute, name] : recompute_levels()) {
+    Arena<Space> arena = Arena<Space>::measuring();
+    const Llama<Space, float> model(arena, configuration.shape, batch_of(configuration), recompute);
+    activations.push_back({name, arena.bytes(BlockKind::activation)});
+  }
+  return activations;
+}
+
+std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,
+                                        std::optional<std::uint64_t> sequence_count, std::size_t logits_rows,
+                                        std::size_t message_copies) {
+  const std::size_t tokens = batch_of(configuration).tokens();
+  std::vector<PlannedMemory> outside{
+      {"program_and_libraries", measure_process(configuration.shape, tokens, logits_rows)}};
+  // Inputs and targets, and the tokens as they were read.
+  outside.push_back({"token_batch", 3 * sizeof(std::int32_t) * tokens});
+  if (sequence_count && configuration.data.order == SequenceOrder::shuffled)
+    outside.push_back({"sequence_order", sizeof(std::uint32_t) * *sequence_count});
+  const std::size_t files = configuration.data.train.size() + (configuration.data.validation.empty() ? 0 : 1);
+  outside.push_back({"token_file_caches", files * hdf5_chunk_bytes});
+  // As measured: HDF5 has a chunk in its cache, a copy of it for the filters and one with its checksum, besides tables
+  // of its own; a step brings in pages of the program that nothing else runs, and Kokkos' scratch memory.
+  outside.push_back({"checkpoint_buffers", 5 * hdf5_chunk_bytes});
+  outside.push_back({"step_code_and_scratch", std::size_t{2} << 20});
+  if (ranks > 1) outside.push_back({"message_copies", message_copies});
+  return outside;
+}
+
+/// MPI receives into memory of its own before it adds. Ranks are never in step, so the messages of all blocks may be
+/// under way at once, and that of the embedding with them; the head's, started first, is through by then.
+std::size_t copies_under_way(const Optimizer<Space, float>& optimizer) {
+  std::size_t bytes = 0;
+  for (const MessageSize& message : optimizer.planned_messages())
+    if (message.layer != "head") bytes += message.regular;
+  return std::max(bytes, optimizer.largest_collective_bytes());
+}
+
+std::size_t sum(const std::vector<PlannedMemory>& memory) {
+  std::size_t bytes = 0;
+  for (const PlannedMemory& entry : memory) bytes += entry.bytes;
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t Plan::arena_bytes() const { return sum(arena); }
+
+std::size_t Plan::checkpoint_bytes() const {
+  std::size_t bytes = 0;
+  for (const PlannedMemory& entry : arena)
+    if (entry.kind == "weights" || entry.kind == "optimizer_states") bytes += entry.bytes;
+  return bytes;
+}
+
+std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
+
+void place_training(Arena<Space>& arena, const Configuration& configuration, Communicator<MpiSpace>& communicator,
+                    std::optional<Llama<Space, float>>& model, std::optional<Optimizer<Space, float>>& optimizer) {
+  const BatchShape batch = batch_of(configuration);
+  model.emplace(arena, configuration.shape, batch, configuration.recompute);
+  optimizer.emplace(arena, model->parameters(), model->weights(), batch.tokens(), configuration.optimizer,
+                    communicator);
+}
+
+void check_batch(const Configuration& configuration, int ranks) {
+  const auto& [sequences, micro] = configuration.batch;
+  if (sequences % micro != 0 || sequences / micro % ranks != 0)
+    throw InputError(fmt::format("key 'batch.sequences' is {}; it must be a multiple of ranks x batch.micro = {} x {}",
+                                 sequences, ranks, micro));
+}
+
+Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+                   Communicator<MpiSpace>& communicator) {
+  Arena<Space> arena = Arena<Space>::measuring();
+  std::optional<Llama<Space, float>> model;
+  std::optional<Optimizer<Space, float>> optimizer;
+  place_training(arena, configuration, communicator, model, optimizer);
+  Plan plan;
+  plan.ranks = ranks;
+  for (const ParameterInfo& parameter : model->parameters()) plan.parameters += parameter.size();
+  for (const auto& [recompute, name] : recompute_levels())
+    if (recompute == configuration.recompute) plan.recompute = name;
+  plan.arena = {{"weights", arena.bytes(BlockKind::weight)},
+                {"optimizer_states", arena.bytes(BlockKind::optimizer_state)},
+                {"gradients", arena.bytes(BlockKind::gradient)},
+                {"activations", arena.bytes(BlockKind::activation)},
+                {"workspace", arena.bytes(BlockKind::workspace)}};
+  plan.activations = activations_by_level(configuration);
+  plan.messages = optimizer->planned_messages();
+  plan.outside =
+      plan_outside(configuration, ranks, sequence_count, model->logits_slice(), copies_under_way(*optimizer));
+  plan.knows_data = sequence_count.has_value();
+  plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
+  return plan;
+}
+
+namespace {
+
+std::string name_of(const std::string& kind) {
+  std::string name = kind;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+std::string memory_row(const std::string& name, std::size_t bytes) {
+  return fmt::format("  {:<24}{:>12}\n", name, bytes_text(bytes));
+}
+
+std::string memory_rows(const std::vector<PlannedMemory>& memory) {
+  std::string text;
+  for (const PlannedMemory& entry : memory) text += memory_row(name_of(entry.kind), entry.bytes);
+  return text;
+}
+
+/// One row for layers of the same sizes that follow each other.
+std::string message_rows(const std::vector<MessageSize>& messages) {
+  std::string text;
+  for (std::size_t first = 0; first < messages.size();) {
+    std::size_t last = first;
+    const auto same_as_first = [&](const MessageSize& other) {
+      return other.regular == messages[first].regular && other.refresh == messages[first].refresh;
+    };
+    while (messages[first].layer.starts_with("layer") && last + 1 < messages.size() &&
+           messages[last + 1].layer.starts_with("layer") && same_as_first(messages[last + 1]))
+      ++last;
+    std::string name = messages[first].layer;
+    if (last > first) name += " to " + messages[last].layer.substr(6) + ", each";
+    text += fmt::format("  {:<24}{:>12}  {:>12}\n", name, bytes_text(messages[first].regular),
+                        bytes_text(messages[first].refresh));
+    first = last + 1;
+  }
+  return text;
+}
+
+nlohmann::ordered_json json_of(const std::vector<PlannedMemory>& memory) {
+  nlohmann::ordered_json object;
+  for (const PlannedMemory& entry : memory) object[entry.kind] = entry.bytes;
+  return object;
+}
+
+}  // namespace
+
+std::string plan_text(const Plan& plan) {
+  std::string text =
+      fmt::format("{:.1f} million parameters\nmemory on each of {} ranks: {}\n",
+                  static_cast<double>(plan.parameters) * 1e-6, plan.ranks, bytes_text(plan.total_bytes()));
+  text += memory_rows(plan.arena) + memory_rows(plan.outside);
+  if (!plan.knows_data) text += "  (without the order of the sequences, as the training data are not there yet)\n";
+  text +=
+      fmt::format("activations by run.recompute, which is \"{}\"\n", plan.recompute) + memory_rows(plan.activations);
+  text += fmt::format("{:<26}{:>12}  {:>12}\n", "message an update", "regular", "refresh");
+  text += message_rows(plan.messages);
+  return text + fmt::format("  {:<24}{:>12}  {:>12}\n", "all", bytes_text(plan.message.regular),
+                            bytes_text(plan.message.refresh));
+}
+
+std::string plan_json(const Plan& plan) {
+  nlohmann::ordered_json json;
+  json["ranks"] = plan.ranks;
+  json["parameters"] = plan.parameters;
+  json["recompute"] = plan.recompute;
+  json["arena"] = json_of(plan.arena);
+  json["arena_bytes"] = plan.arena_bytes();
+  json["outside"] = json_of(plan.outside);
+  json["total_bytes"] = plan.total_bytes();
+  json["activations"] = json_of(plan.activations);
+  for (const MessageSize& message : plan.messages)
+    json["messages"].push_back({{"layer", message.layer}, {"regular", message.regular}, {"refresh", message.refresh}});
+  json["message_bytes"] = {{"regular", plan.message.regular}, {"refresh", plan.message.refresh}};
+  return json.dump(2);
+}
+
+}  // namespace Sward

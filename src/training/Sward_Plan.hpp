@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "Sward_Configuration.hpp"
+
+namespace Sward {
+
+/// Memory of one kind, in bytes, on one rank.
+struct PlannedMemory {
+  std::string kind;
+  std::size_t bytes = 0;
+};
+
+/// What a run needs, known before it starts: bytes on one rank and bytes of messages.
+struct Plan {
+  int ranks = 1;
+  std::int64_t parameters = 0;
+  std::string recompute;                   ///< the level that `arena` is for
+  std::vector<PlannedMemory> arena;        ///< in the one allocation for all that stays
+  std::vector<PlannedMemory> outside;      ///< what the process needs besides
+  std::vector<PlannedMemory> activations;  ///< by level of recomputation
+  bool knows_data = false;                 ///< whether `outside` has the order of the sequences
+  std::vector<MessageSize> messages;       ///< by layer, in the order of the parameters
+  MessageSize message;                     ///< their sum
+
+  std::size_t arena_bytes() const;
+  std::size_t total_bytes() const;
+  /// Arrays of a checkpoint: weights and optimizer states.
+  std::size_t checkpoint_bytes() const;
+};
+
+/// Places model and optimizer of a configuration in an arena, whether it measures or holds.
+void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration,
+                    Communicator<MpiSpace>& communicator,
+                    std::optional<Llama<Kokkos::DefaultExecutionSpace, float>>& model,
+                    std::optional<Optimizer<Kokkos::DefaultExecutionSpace, float>>& optimizer);
+
+/// Throws InputError unless an update is a whole number of passes over so many ranks.
+void check_batch(const Configuration& configuration, int ranks);
+
+/// The plan of a run on so many ranks; these need not exist, and nothing of the model is allocated. `sequence_count`
+/// is that of all training files, if known.
+///
+/// What lies outside the arena is estimated with this process's own size, so it belongs to a program that links the
+/// same libraries and runs as many threads as the run will.
+Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+                   Communicator<MpiSpace>& communicator);
+
+/// The plan as a table for people, and as one JSON object (docs/file-formats.md).
+std::string plan_text(const Plan& plan);
+std::string plan_json(const Plan& plan);
+
+}  // namespace Sward

@@ -1,0 +1,171 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "Sward_InputError.hpp"
+#include "Sward_Plan.hpp"
+#include "Sward_TestFiles.hpp"
+
+namespace Sward::Test {
+namespace {
+
+// Every extent is a multiple of 64 floats, so that padding to 256 bytes shows only where it is written out.
+constexpr std::size_t h = 64, f = 96, heads = 4, layers = 2, vocabulary = 128, rank = 16, length = 32, micro = 2;
+constexpr std::size_t t = micro * length;
+constexpr std::size_t one_block = 256;
+
+Configuration small_configuration(bool grass) {
+  Configuration configuration;
+  configuration.shape = {h, f, heads, heads, layers, vocabulary, false, 1e-6, 10000.0};
+  configuration.data.train = {{"train.h5"}};
+  configuration.data.sequence_length = length;
+  configuration.batch = {12, micro};
+  configuration.optimizer.grass = grass;
+  configuration.optimizer.grass_constants.rank = rank;
+  return configuration;
+}
+
+Plan plan_of(const Configuration& configuration, int ranks = 1, std::optional<std::uint64_t> sequences = {}) {
+  Communicator<MpiSpace> communicator;
+  return plan_training(configuration, ranks, sequences, communicator);
+}
+
+std::map<std::string, std::size_t> by_kind(const std::vector<PlannedMemory>& memory) {
+  std::map<std::string, std::size_t> bytes;
+  for (const PlannedMemory& entry : memory) bytes[entry.kind] = entry.bytes;
+  return bytes;
+}
+
+/// Elements of a block's seven matrices, of what Grass keeps of them, and of all that is not projected.
+constexpr std::size_t matrices = 4 * h * h + 3 * h * f;
+constexpr std::size_t selected = rank * (4 * h + 3 * f);
+constexpr std::size_t dense = 2 * vocabulary * h + (2 * layers + 1) * h;
+
+TEST(Plan, CountsWeightsStatesAndGradientsAsByHand) {
+  const Plan grass = plan_of(small_configuration(true));
+  EXPECT_EQ(grass.parameters, static_cast<std::int64_t>(layers * matrices + dense));
+  auto arena = by_kind(grass.arena);
+  EXPECT_EQ(arena["weights"], 4 * (layers * matrices + dense));
+  EXPECT_EQ(arena["gradients"], 4 * (layers * selected + dense));
+  // Of each projected matrix the 16 rows and their scales too, in a block each.
+  EXPECT_EQ(arena["optimizer_states"], 2 * 4 * (layers * selected + dense) + layers * 7 * 2 * one_block);
+
+  arena = by_kind(plan_of(small_configuration(false)).arena);
+  EXPECT_EQ(arena["weights"], 4 * (layers * matrices + dense));
+  EXPECT_EQ(arena["gradients"], 4 * (layers * matrices + dense));
+  EXPECT_EQ(arena["optimizer_states"], 2 * 4 * (layers * matrices + dense));
+}
+
+TEST(Plan, CountsActivationsAtEachLevelAsByHand) {
+  const std::size_t attention = t * (1 + h + 3 * h + h + heads);
+  const std::size_t mlp = t * (1 + h + h + 2 * f + f);
+  // Tokens, targets and first keys, the blocks' inputs and the last output, the final norm, all logits (fewer than a
+  // slice), losses.
+  const std::size_t always = t * (3 + (layers + 1) * h + 1 + h + vocabulary + 1);
+  Configuration configuration = small_configuration(true);
+  for (const auto& [level, name, elements] : std::vector<std::tuple<Recompute, std::string, std::size_t>>{
+           {Recompute::none, "none", always + layers * (attention + mlp)},
+           {Recompute::attention, "attention", always + attention + layers * mlp},
+           {Recompute::block, "block", always + attention + mlp}}) {
+    configuration.recompute = level;
+    const Plan plan = plan_of(configuration);
+    EXPECT_EQ(plan.recompute, name);
+    EXPECT_EQ(by_kind(plan.arena)["activations"], 4 * elements) << name;
+    EXPECT_EQ(by_kind(plan.activations)[name], 4 * elements);
+  }
+}
+
+TEST(Plan, CountsTheWorkspaceAsByHand) {
+  const std::size_t tables = 2 * length * (h / heads / 2);
+  const std::size_t gradients = t * (h + h + f + 3 * h + h + heads);
+  const std::size_t squares = (2 + 9 * layers + 1) * sizeof(double);
+  // The largest matrix and its gathered factor; norms, keys and weights of 8 bytes for each of 64 rows, their order.
+  const std::size_t grass = 4 * (h * f + t * rank) + 3 * 8 * h + 4 * h + 2 * one_block;
+  EXPECT_EQ(by_kind(plan_of(small_configuration(true)).arena)["workspace"],
+            4 * (tables + gradients) + grass + one_block)
+      << squares;
+  EXPECT_EQ(by_kind(plan_of(small_configuration(false)).arena)["workspace"], 4 * (tables + gradients) + one_block);
+  EXPECT_LE(squares, one_block);
+}
+
+TEST(Plan, CountsMessagesByLayerAsByHand) {
+  const Plan plan = plan_of(small_configuration(true));
+  ASSERT_EQ(plan.messages.size(), layers + 2);
+  const auto expect = [&](std::size_t i, const std::string& layer, std::size_t regular, std::size_t refresh) {
+    EXPECT_EQ(plan.messages[i].layer, layer);
+    EXPECT_EQ(plan.messages[i].regular, 4 * regular) << layer;
+    EXPECT_EQ(plan.messages[i].refresh, 4 * refresh) << layer;
+  };
+  expect(0, "embedding", vocabulary * h, vocabulary * h);
+  for (const std::size_t layer : {0, 1})
+    expect(1 + layer, "layer " + std::to_string(layer), selected + 2 * h, selected + 2 * h + matrices);
+  expect(layers + 1, "head", vocabulary * h + h, vocabulary * h + h);
+  EXPECT_EQ(plan.message.regular, 4 * (layers * selected + dense));
+  EXPECT_EQ(plan.message.refresh, 4 * (layers * (selected + matrices) + dense));
+}
+
+TEST(Plan, CountsWhatLiesOutsideTheArena) {
+  Configuration configuration = small_configuration(true);
+  auto outside = by_kind(plan_of(configuration, 1, 31).outside);
+  EXPECT_EQ(outside["token_batch"], 12 * t);
+  EXPECT_EQ(outside["sequence_order"], 4 * 31);
+  EXPECT_EQ(outside["token_file_caches"], std::size_t{1} << 20);
+  EXPECT_EQ(outside.count("message_copies"), 0U);
+  EXPECT_GT(outside["program_and_libraries"], std::size_t{1} << 20);
+  EXPECT_EQ(by_kind(plan_of(configuration, 1, 0).outside)["sequence_order"], 0U);
+
+  configuration.data.validation = "validation.h5";
+  outside = by_kind(plan_of(configuration, 2).outside);
+  EXPECT_EQ(outside.count("sequence_order"), 0U);
+  EXPECT_EQ(outside["token_file_caches"], std::size_t{2} << 20);
+  // All but the head.
+  EXPECT_EQ(outside["message_copies"], 4 * (layers * (selected + 2 * h) + vocabulary * h));
+
+  configuration.data.order = SequenceOrder::sequential;
+  EXPECT_EQ(by_kind(plan_of(configuration, 1, 31).outside).count("sequence_order"), 0U);
+}
+
+TEST(Plan, TotalsAreSums) {
+  const Plan plan = plan_of(small_configuration(true), 2, 1001);
+  std::size_t arena = 0;
+  for (const PlannedMemory& entry : plan.arena) arena += entry.bytes;
+  std::size_t outside = 0;
+  for (const PlannedMemory& entry : plan.outside) outside += entry.bytes;
+  EXPECT_EQ(plan.arena_bytes(), arena);
+  EXPECT_EQ(plan.total_bytes(), arena + outside);
+}
+
+TEST(Plan, JsonHoldsWhatTheTableShows) {
+  const Plan plan = plan_of(small_configuration(true), 3);
+  const auto json = nlohmann::json::parse(plan_json(plan));
+  EXPECT_EQ(json["ranks"], 3);
+  EXPECT_EQ(json["parameters"], plan.parameters);
+  EXPECT_EQ(json["arena"]["weights"], 4 * (layers * matrices + dense));
+  EXPECT_EQ(json["arena_bytes"], plan.arena_bytes());
+  EXPECT_EQ(json["total_bytes"], plan.total_bytes());
+  EXPECT_EQ(json["activations"].size(), 3U);
+  EXPECT_EQ(json["messages"][1]["layer"], "layer 0");
+  EXPECT_EQ(json["messages"][1]["refresh"], 4 * (selected + 2 * h + matrices));
+  EXPECT_EQ(json["message_bytes"]["regular"], plan.message.regular);
+  const std::string text = plan_text(plan);
+  for (const char* row : {"memory on each of 3 ranks", "optimizer states", "layer 0 to 1, each", "are not there yet"})
+    EXPECT_THAT(text, testing::HasSubstr(row));
+  EXPECT_THAT(plan_text(plan_of(small_configuration(true), 3, 1001)), testing::Not(testing::HasSubstr("there yet")));
+}
+
+TEST(Plan, RefusesUpdatesThatAreNoWholeNumberOfPasses) {
+  const Configuration configuration = small_configuration(true);
+  for (const int ranks : {1, 2, 3, 6}) EXPECT_NO_THROW(check_batch(configuration, ranks)) << ranks;
+  for (const int ranks : {4, 5, 12})
+    EXPECT_EQ(message_of<InputError>([&] { check_batch(configuration, ranks); }),
+              "key 'batch.sequences' is 12; it must be a multiple of ranks x batch.micro = " + std::to_string(ranks) +
+                  " x 2");
+  Configuration huge = configuration;
+  huge.batch.micro = std::int64_t{1} << 62;
+  EXPECT_THROW(check_batch(huge, 4), InputError);
+}
+
+}  // namespace
+}  // namespace Sward::Test
