@@ -16,6 +16,8 @@ json parse_object(std::string_view line) {
     return object;
   } catch (const json::parse_error& error) {
     throw BadDocument(DocumentFault::invalid_json, fmt::format("not JSON at byte {} of the line", error.byte));
+  } catch (const json::out_of_range&) {
+    throw BadDocument(DocumentFault::invalid_json, "has a number that no double holds");
   }
 }
 

@@ -170,13 +170,12 @@ H5Handle Hdf5File::open_dataset(const std::string& name) const {
 
 std::vector<std::size_t> Hdf5File::extents(const std::string& name) const {
   const H5Handle dataset = open_dataset(name);
-  const H5Handle type(H5Dget_type(dataset.get()), H5Tclose);
   const H5Handle space(H5Dget_space(dataset.get()), H5Sclose);
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0) fail(name, "cannot read the extents");
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
   if (H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr) < 0) fail(name, "cannot read the extents");
-  require_plausible(name, extents, H5Tget_size(type.get()));
+  require_plausible(name, dataset, extents);
   return {extents.begin(), extents.end()};
 }
 
@@ -188,20 +187,28 @@ std::size_t Hdf5File::require_extents(const std::string& name, const std::vector
   return product(found);
 }
 
-void Hdf5File::require_plausible(const std::string& name, const std::vector<hsize_t>& extents,
-                                 std::size_t element_bytes) const {
+void Hdf5File::require_plausible(const std::string& name, const H5Handle& dataset,
+                                 const std::vector<hsize_t>& extents) const {
   // Deflate makes data at most 1032 times smaller. Extents come from the file, and memory is taken by them.
-  constexpr std::uint64_t largest_ratio = 2048;
+  constexpr hsize_t largest_ratio = 2048;
+  constexpr hsize_t largest_file = hsize_t{1} << 52;
+  const H5Handle type(H5Dget_type(dataset.get()), H5Tclose);
+  const H5Handle creation(H5Dget_create_plist(dataset.get()), H5Pclose);
+  const hsize_t element_bytes = type ? H5Tget_size(type.get()) : 0;
   hsize_t file_bytes = 0;
-  if (element_bytes == 0 || H5Fget_filesize(file_.get(), &file_bytes) < 0) fail(name, "cannot read its size");
-  std::uint64_t room = file_bytes / element_bytes * largest_ratio + largest_ratio;
+  if (element_bytes == 0 || !creation || H5Fget_filesize(file_.get(), &file_bytes) < 0) {
+    fail(name, "cannot read its size");
+  }
+  hsize_t room = std::min(file_bytes, largest_file) * largest_ratio / element_bytes;
+  // HDF5 1.10 reads compact data without comparing their size with the extents.
+  if (H5Pget_layout(creation.get()) == H5D_COMPACT) room = H5Dget_storage_size(dataset.get()) / element_bytes;
   for (const hsize_t extent : extents) {
     if (extent == 0) return;
     room /= extent;
   }
   if (room == 0) {
-    fail(name,
-         fmt::format("has extents ({}), more than {} bytes of a file hold", fmt::join(extents, ", "), file_bytes));
+    fail(name, fmt::format("has extents ({}), more than it can hold in a file of {} bytes", fmt::join(extents, ", "),
+                           file_bytes));
   }
 }
 

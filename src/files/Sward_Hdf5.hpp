@@ -117,7 +117,7 @@ class Hdf5File {
   std::size_t length(const std::string& name) const;
   /// Returns the number of elements.
   std::size_t require_extents(const std::string& name, const std::vector<std::size_t>& wanted) const;
-  void require_plausible(const std::string& name, const std::vector<hsize_t>& extents, std::size_t element_bytes) const;
+  void require_plausible(const std::string& name, const H5Handle& dataset, const std::vector<hsize_t>& extents) const;
   void write_values(const std::string& name, hid_t type, const void* values, std::size_t count,
                     const std::vector<std::size_t>& extents);
   void read_values(const std::string& name, hid_t type, void* values, std::size_t count,

@@ -12,6 +12,8 @@ namespace Sward::Fuzz {
 bool fuzz_configuration(std::string_view bytes);
 bool fuzz_safetensors(std::string_view bytes);
 bool fuzz_huggingface_config(std::string_view bytes);
+/// Plain or compressed; each line is read as text and as tokens, and is refused as neither by a BadDocument.
+bool fuzz_json_lines(std::string_view bytes);
 bool fuzz_token_file(std::string_view bytes);
 bool fuzz_checkpoint(std::string_view bytes);
 
@@ -23,6 +25,8 @@ struct Target {
 inline constexpr std::array targets{Target{"configuration", fuzz_configuration},
                                     Target{"safetensors", fuzz_safetensors},
                                     Target{"huggingface_config", fuzz_huggingface_config},
-                                    Target{"token_file", fuzz_token_file}, Target{"checkpoint", fuzz_checkpoint}};
+                                    Target{"json_lines", fuzz_json_lines},
+                                    Target{"token_file", fuzz_token_file},
+                                    Target{"checkpoint", fuzz_checkpoint}};
 
 }  // namespace Sward::Fuzz

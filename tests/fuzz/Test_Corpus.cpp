@@ -10,6 +10,9 @@
 #include "Sward_TestFiles.hpp"
 
 namespace Sward::Fuzz {
+
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 using Inputs = std::map<std::string, std::string>;

@@ -7,8 +7,8 @@ Usage: tests/fuzz/run.sh [--seconds N] [--runs N] [--jobs N] [--help] [TARGET]..
 
 Builds the fuzz targets with Clang (preset host-fuzz: libFuzzer, address and undefined-behaviour
 sanitizers) and runs them one after the other, at the lowest priority, from the seeds in
-tests/fuzz/corpus/TARGET. Targets: configuration safetensors huggingface_config token_file
-checkpoint; without any, all.
+tests/fuzz/corpus/TARGET. A target is a file tests/fuzz/fuzz_TARGET.cpp: configuration,
+safetensors, ...; without any, all.
 
   --seconds N   the longest that one target runs; default 60
   --runs N      the most inputs of one target; default no limit
@@ -22,11 +22,12 @@ $SWARD_PREFIX names a prefix that holds Kokkos, as in cmake/bootstrap.sh.
 TEXT
 }
 
-all=(configuration safetensors huggingface_config token_file checkpoint)
 seconds=60
 runs=-1
 jobs=$(nproc)
 targets=()
+cd "$(dirname "$0")/../.."
+mapfile -t all < <(ls tests/fuzz/fuzz_*.cpp | sed 's|.*/fuzz_\(.*\)\.cpp|\1|')
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) seconds=${2:?--seconds needs a number}; shift ;;
@@ -40,7 +41,6 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#targets[@]} -gt 0 ] || targets=("${all[@]}")
-cd "$(dirname "$0")/../.."
 
 build=build/host-fuzz
 prefix=$(cmake/bootstrap.sh --fuzz | tail -n 1) || exit 2

@@ -47,6 +47,7 @@ TEST(JsonDocument, has_text_or_a_prompt_with_its_response) {
 TEST(JsonDocument, says_what_is_wrong_with_a_line_of_text) {
   EXPECT_EQ(text_fault(R"({"text": "a")"), json + "not JSON at byte 13 of the line");
   EXPECT_THAT(text_fault("{\"text\": \"\xff\"}"), testing::StartsWith(json + "not JSON at byte 1"));
+  EXPECT_EQ(text_fault(R"({"text": "a", "x": 1e999})"), json + "has a number that no double holds");
   EXPECT_THAT(text_fault(R"({"text": "\ud800"})"), testing::StartsWith(json));
   EXPECT_THAT(text_fault(R"({"text": "a"} {})"), testing::StartsWith(json));
   EXPECT_EQ(text_fault("[1]"), field + "this line is no JSON object");

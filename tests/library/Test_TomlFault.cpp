@@ -25,10 +25,10 @@ TEST(TomlFault, takes_any_character_inside_strings_and_comments) {
 }
 
 TEST(TomlFault, names_the_line_of_a_character_outside_them) {
-  for (const char* text :
-       {"a = 1\nö = 1", "a = 'x'\nb = ö", "a = \"\\\\\"\nö", R"(# "
+  for (const char* text : {"a = 1\nö = 1", "a = 'x'\nb = ö", "a = \"\\\\\"\nö", R"(# "
 ö = 1)",
-        "a = '''x'''\nö", "a = '''\n'''ö", "a = 'open\nö", "a = \"\"\n\"\" ö", "a = \"\"\"\n\"\"\"\"\" ö"})
+                           "a = '''x'''\nö", "a = '''\n'''ö", "a = 'open\nö", "a = \"\"\n\"\" ö", "a = '''\n'''' ö",
+                           "a = \"\"\"\n\"\"\"\"\" ö"})
     EXPECT_THAT(fault_of(text), HasSubstr("2: a character other than plain ASCII")) << text;
   EXPECT_THAT(fault_of(std::string("[\0a]", 4)), HasSubstr("1: a character"));
   EXPECT_THAT(fault_of("a = 1 \x7f"), HasSubstr("1: a character"));
