@@ -12,7 +12,8 @@ namespace Sward::Fuzz {
 bool fuzz_configuration(std::string_view bytes);
 bool fuzz_safetensors(std::string_view bytes);
 bool fuzz_huggingface_config(std::string_view bytes);
-/// Plain or compressed; each line is read as text and as tokens, and is refused as neither by a BadDocument.
+/// Plain lines, or a compressed file of them; each line is read as text and as tokens, and is refused as neither by a
+/// BadDocument.
 bool fuzz_json_lines(std::string_view bytes);
 bool fuzz_token_file(std::string_view bytes);
 bool fuzz_checkpoint(std::string_view bytes);
