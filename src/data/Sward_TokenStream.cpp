@@ -57,6 +57,10 @@ void require_same_tokenizer(const TokenFile& first, const TokenFile& other) {
 
 }  // namespace
 
+std::int64_t TokenBatch::counting_targets() const {
+  return std::count_if(targets.begin(), targets.end(), [](std::int32_t target) { return target >= 0; });
+}
+
 TokenStream::TokenStream(const std::vector<TokenSource>& sources, std::uint64_t sequence_length,
                          std::uint64_t sequences_per_update, SequenceOrder order, std::uint64_t seed,
                          bool mark_documents)

@@ -17,6 +17,8 @@ struct TokenBatch {
   /// For each input the place in its sequence (0 to T - 1) of the first token of its document there, 0 where the
   /// document began before the sequence. Empty unless asked for.
   std::vector<std::int32_t> document_first;
+
+  std::int64_t counting_targets() const;
 };
 
 /// A file of a mixture; weights need not add up to 1.

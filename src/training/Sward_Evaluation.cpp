@@ -60,7 +60,7 @@ double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& mode
     model.set_batch(space, tokens.inputs, tokens.targets, tokens.document_first);
     model.forward(space);
     loss += model.loss_sum(space);
-    targets += std::count_if(tokens.targets.begin(), tokens.targets.end(), [](std::int32_t t) { return t >= 0; });
+    targets += tokens.counting_targets();
   }
   return communicator.sum(loss) / communicator.sum(static_cast<double>(targets));
 }

@@ -88,6 +88,7 @@ void Trainer::start() {
   model_->initialize(space_);
   optimizer_->initialize(space_);
   if (checkpoint_) {
+    first_step_ = checkpoint_->header().step;
     load_weights(space_, *checkpoint_, *model_);
     if (checkpoint_->has_optimizer()) load_optimizer(space_, *checkpoint_, *optimizer_);
   } else if (!configuration_.initial.empty()) {
@@ -95,7 +96,6 @@ void Trainer::start() {
   } else {
     model_->initialize_weights(space_, configuration_.seed);
   }
-  if (checkpoint_) first_step_ = checkpoint_->header().step;
   checkpoint_.reset();
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
@@ -124,8 +124,7 @@ double Trainer::count_targets(std::int64_t step, const std::vector<TokenBatch>& 
   const std::int64_t sequences = configuration_.batch.sequences;
   if (!stream_->has_loss_mask()) return static_cast<double>(sequences * configuration_.data.sequence_length);
   std::int64_t mine = 0;
-  for (const TokenBatch& batch : batches)
-    mine += std::count_if(batch.targets.begin(), batch.targets.end(), [](std::int32_t target) { return target >= 0; });
+  for (const TokenBatch& batch : batches) mine += batch.counting_targets();
   const double targets = communicator_.sum(static_cast<double>(mine));
   if (targets == 0.0)
     throw TrainingError(
@@ -205,15 +204,13 @@ void Trainer::evaluate_now(std::int64_t step) {
 }
 
 void Trainer::save(std::int64_t steps_done) {
-  if (is_root()) {
-    finish_checkpoint();
-    const CheckpointHeader header{
-        steps_done,          configuration_.seed, configuration_.data.sequence_length, configuration_.batch.sequences,
-        configuration_.text, configuration_.shape};
-    const std::filesystem::path& directory = configuration_.output.directory;
-    const std::filesystem::path path = checkpoint_path(directory, steps_done);
-    pending_.emplace(write_training_state(space_, path, header, *model_, *optimizer_), configuration_.output.keep);
-  }
+  if (!is_root()) return;
+  finish_checkpoint();
+  const CheckpointHeader header{
+      steps_done,          configuration_.seed, configuration_.data.sequence_length, configuration_.batch.sequences,
+      configuration_.text, configuration_.shape};
+  const std::filesystem::path path = checkpoint_path(configuration_.output.directory, steps_done);
+  pending_.emplace(write_training_state(space_, path, header, *model_, *optimizer_), configuration_.output.keep);
 }
 
 void Trainer::finish_checkpoint() {
