@@ -37,7 +37,7 @@ void small_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Tr
   const int columns = static_cast<int>(c.extent(1));
   const int inner = static_cast<int>(a.extent(left.transposed ? 0 : 1));
   const auto store = KOKKOS_LAMBDA(const int i, const int j, const double sum) {
-    c(i, j) = static_cast<Scalar>(alpha * sum + (beta == 0 ? 0 : beta * static_cast<double>(c(i, j))));
+    c(i, j) = static_cast<Scalar>(alpha * sum + (beta == 0 ? 0.0 : beta * static_cast<double>(c(i, j))));
   };
   Kokkos::parallel_for(
       "Sward::matrix_product", row_policy(space, static_cast<int>(c.extent(0))), KOKKOS_LAMBDA(const Member& team) {

@@ -18,10 +18,9 @@ namespace Sward {
 template <class ExecutionSpace, class OutputGradient, class Input, class Gathered, class Gradient>
 void project_product(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
                      const OutputGradient& output_gradient, const Input& input, const Gathered& gathered,
-                     typename Gradient::non_const_value_type beta, const Gradient& gradient) {
+                     Real<typename Gradient::non_const_value_type> beta, const Gradient& gradient) {
   static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Gathered::rank() == 2 && Gradient::rank() == 2,
                 "Sward::project_product: the operands must be matrices");
-  using Scalar = typename Gradient::non_const_value_type;
   const char* const function = "Sward::project_product";
   const bool by_rows = selection.side == Side::rows;
   require_extents(function, "input", {input.extent(0)}, {output_gradient.extent(0)});
@@ -31,10 +30,10 @@ void project_product(const ExecutionSpace& space, const RowSelection<ExecutionSp
                   {input.extent(0), selection.rows.extent(0)});
   if (by_rows) {
     gather_columns(function, space, selection.rows, output_gradient, gathered);
-    matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), gathered, input, beta, gradient);
+    matrix_product(space, Transpose::yes, Transpose::no, 1, gathered, input, beta, gradient);
   } else {
     gather_columns(function, space, selection.rows, input, gathered);
-    matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), output_gradient, gathered, beta, gradient);
+    matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, gathered, beta, gradient);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "Sward_AtomicFile.hpp"
+#include "Sward_HostCopy.hpp"
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
@@ -12,25 +13,6 @@
 namespace Sward {
 
 namespace {
-
-/// A view's elements on the host, row-major; on hosts the view itself, because a copy of the embedding would be the
-/// highest point of a run's memory.
-template <class ExecutionSpace, class View>
-auto to_host(const ExecutionSpace& space, const View& view) {
-  using Host = Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, Kokkos::HostSpace>;
-  const Host host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, view);
-  space.fence("Sward::to_host");
-  return host;
-}
-
-template <class T, class ExecutionSpace, class View>
-void to_device(const ExecutionSpace& space, const std::vector<T>& values, const View& view) {
-  const auto host = Kokkos::create_mirror_view(view);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    host.data()[i] = static_cast<typename View::non_const_value_type>(values[i]);
-  Kokkos::deep_copy(space, view, host);
-  space.fence("Sward::to_device");
-}
 
 template <class View>
 std::vector<std::size_t> extents_of(const View& view) {
@@ -48,7 +30,7 @@ class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
       : space_(space), file_(file), group_(std::move(group)) {
     file_.create_group(group_);
   }
-  void visit(const std::string& name, typename Base::Matrix values) override { write<Scalar>(name, values); }
+  void visit(const std::string& name, typename Base::Matrix values) override { write<Real<Scalar>>(name, values); }
   void visit(const std::string& name, typename Base::Integers values, int) override {
     write<std::int32_t>(name, values);
   }
@@ -74,7 +56,7 @@ class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
  public:
   StateReader(const ExecutionSpace& space, const Hdf5File& file, std::string group)
       : space_(space), file_(file), group_(std::move(group)) {}
-  void visit(const std::string& name, typename Base::Matrix values) override { read<Scalar>(name, values); }
+  void visit(const std::string& name, typename Base::Matrix values) override { read<Real<Scalar>>(name, values); }
   void visit(const std::string& name, typename Base::Integers values, int limit) override {
     for (const std::int32_t value : read<std::int32_t>(name, values))
       if (value < 0 || value >= limit)
@@ -114,7 +96,9 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     const ParameterInfo& parameter = model.parameters()[i];
     const auto host = to_host(space, model.weights()[i]);
-    file.write("/weights/" + parameter.name, std::span<const Scalar>(host.data(), host.size()),
+    using Stored = std::conditional_t<std::is_same_v<Scalar, BFloat16>, Hdf5BFloat16, Scalar>;
+    file.write("/weights/" + parameter.name,
+               std::span<const Stored>(reinterpret_cast<const Stored*>(host.data()), host.size()),
                file_extents(parameter));
     StateWriter<ExecutionSpace, Scalar> writer(space, file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
@@ -165,10 +149,14 @@ std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
 }
 
 using Space = Kokkos::DefaultExecutionSpace;
-template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,
-                                         const Llama<Space, float>&, Optimizer<Space, float>&);
-template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, float>&);
-template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, float>&);
-template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, float>&);
+#define SWARD_INSTANTIATE(Scalar)                                                                               \
+  template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&, \
+                                           const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);             \
+  template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&);                 \
+  template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, Scalar>&);                 \
+  template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&);
+SWARD_INSTANTIATE(float)
+SWARD_INSTANTIATE(BFloat16)
+#undef SWARD_INSTANTIATE
 
 }  // namespace Sward

@@ -47,11 +47,14 @@ class Communicator<MpiSpace> {
   /// The vector belongs to the message until `wait`.
   template <class ExecutionSpace, class View>
   Request start_all_reduce(const ExecutionSpace& space, const View& vector) {
-    static_assert(Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible,
-                  "Communicator<MpiSpace>: the view must be accessible from the host");
-    // MPI reads the buffer from the host, so the kernels that fill it must be done.
-    space.fence("Sward::Communicator::start_all_reduce");
-    return start_sum(std::span(vector.data(), vector.span()));
+    if constexpr (Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible) {
+      // MPI reads the buffer from the host, so the kernels that fill it must be done.
+      space.fence("Sward::Communicator::start_all_reduce");
+      return start_sum(std::span(vector.data(), vector.span()));
+    } else {
+      if (size_ > 1) throw CommunicationError("MPI does not reach the memory of a device: run one rank");
+      return MPI_REQUEST_NULL;
+    }
   }
 
   template <class ExecutionSpace, class View>

@@ -81,7 +81,21 @@ H5Handle file_access(bool writing) {
   return list;
 }
 
+/// 1 sign, 8 exponent and 7 fraction bits: the upper half of a float.
+hid_t make_bfloat16_type() {
+  const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+  if (type < 0 || H5Tset_fields(type, 15, 7, 8, 0, 7) < 0 || H5Tset_precision(type, 16) < 0 ||
+      H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, 127) < 0)
+    throw std::runtime_error(with_hdf5_message("HDF5 does not make a type for bfloat16"));
+  return type;
+}
+
 }  // namespace
+
+hid_t hdf5_bfloat16_type() {
+  static const hid_t type = make_bfloat16_type();
+  return type;
+}
 
 H5Handle checksummed_chunks(const std::vector<hsize_t>& chunk) {
   H5Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
@@ -258,6 +272,12 @@ void Hdf5File::verify(const std::string& name) const {
   if (!bytes.empty() && H5Dread(dataset.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
     fail(name, "cannot read the dataset");
   }
+}
+
+bool Hdf5File::is_bfloat16(const std::string& name) const {
+  const H5Handle dataset = open_dataset(name);
+  const H5Handle stored(H5Dget_type(dataset.get()), H5Tclose);
+  return stored && H5Tequal(stored.get(), hdf5_bfloat16_type()) > 0;
 }
 
 void Hdf5File::close() {

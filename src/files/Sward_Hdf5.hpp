@@ -13,11 +13,19 @@
 
 namespace Sward {
 
+/// A bfloat16 as its bits. In the file it is a float type of two bytes that any program built on HDF5 reads as float.
+struct Hdf5BFloat16 {
+  std::uint16_t bits;
+};
+
+/// HDF5's description of it, valid for the life of the process. Throws std::runtime_error when HDF5 refuses it.
+hid_t hdf5_bfloat16_type();
+
 /// The numbers that datasets are made of.
 template <class T>
-concept Hdf5Number = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
-    std::same_as<T, std::int64_t> || std::same_as<T, std::uint8_t> || std::same_as<T, std::uint16_t> ||
-    std::same_as<T, std::uint32_t> || std::same_as<T, std::uint64_t>;
+concept Hdf5Number = std::same_as<T, Hdf5BFloat16> || std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t> || std::same_as<T, std::uint8_t> ||
+    std::same_as<T, std::uint16_t> || std::same_as<T, std::uint32_t> || std::same_as<T, std::uint64_t>;
 
 /// What an attribute is read as.
 template <class T>
@@ -27,6 +35,7 @@ concept Hdf5AttributeValue = std::same_as<T, std::int64_t> || std::same_as<T, st
 /// HDF5's own name of a number in memory.
 template <Hdf5Number T>
 hid_t hdf5_type() {
+  if constexpr (std::same_as<T, Hdf5BFloat16>) return hdf5_bfloat16_type();
   if constexpr (std::same_as<T, float>) return H5T_NATIVE_FLOAT;
   if constexpr (std::same_as<T, double>) return H5T_NATIVE_DOUBLE;
   if constexpr (std::same_as<T, std::int32_t>) return H5T_NATIVE_INT32;
@@ -88,6 +97,9 @@ class Hdf5File {
   std::vector<T> read(const std::string& name) const {
     return read<T>(name, {length(name)});
   }
+
+  /// Whether a dataset is stored as bfloat16.
+  bool is_bfloat16(const std::string& name) const;
 
   /// Reads a whole dataset of any type and keeps nothing: every checksum of it is compared.
   void verify(const std::string& name) const;

@@ -2,9 +2,12 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_Real.hpp"
+
 namespace Sward {
 
-/// Where the model's backward pass delivers its gradients. Parameters are numbered as in `list_parameters`.
+/// Where the model's backward pass delivers its gradients. Parameters are numbered as in `list_parameters`. Weights and
+/// factors are stored as Scalar, gradients as Real<Scalar>.
 ///
 /// For each micro-batch the model calls, for every parameter, `accept_factors` (matrices, once or in several pieces of
 /// the tokens) or adds into `dense_gradient` (embedding and norms), and then `complete`. Layers complete from the
@@ -16,6 +19,9 @@ class GradientSink {
       Kokkos::View<const Scalar**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Matrix = Kokkos::View<Scalar**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+  using GradientMatrix =
+      Kokkos::View<Real<Scalar>**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
   virtual ~GradientSink() = default;
 
   /// Factors of the weight gradient G += dYᵀX: dY is tokens x outputs, X is tokens x inputs. Both may be overwritten
@@ -23,7 +29,7 @@ class GradientSink {
   virtual void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) = 0;
 
   /// The gradient to add into, rows x columns as the parameter; for parameters whose gradient is no product.
-  virtual Matrix dense_gradient(int parameter) = 0;
+  virtual GradientMatrix dense_gradient(int parameter) = 0;
 
   /// This micro-batch brings nothing more for the parameter.
   virtual void complete(int parameter) = 0;

@@ -29,7 +29,8 @@ struct BatchShape {
   std::size_t tokens() const { return sequences * length; }
 };
 
-/// A LLaMA: forward, and backward by hand into a gradient sink. Weights are rows x columns = outputs x inputs.
+/// A LLaMA: forward, and backward by hand into a gradient sink. Weights are rows x columns = outputs x inputs, and
+/// stored as Scalar like the activations.
 ///
 /// All memory comes from the arena at construction; every call is asynchronous on the instance it is given.
 template <class ExecutionSpace, class Scalar>
@@ -37,6 +38,9 @@ class Llama {
  public:
   using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
   using Sink = GradientSink<ExecutionSpace, Scalar>;
+  /// In what losses, norms of tokens, rotary tables and attention's statistics are kept.
+  using Value = Real<Scalar>;
+  using ValueMatrix = typename Sink::GradientMatrix;
   template <class T>
   using Vector = typename Arena<ExecutionSpace>::template VectorView<T>;
 
@@ -67,7 +71,7 @@ class Llama {
 
   /// Sum of the losses of the last batch's tokens; waits for `space`.
   double loss_sum(const ExecutionSpace& space) const;
-  Vector<Scalar> losses() const { return losses_; }
+  Vector<Value> losses() const { return losses_; }
   /// Logits of one token of the last forward pass, on the host; waits for `space`.
   std::vector<float> logits(const ExecutionSpace& space, std::size_t token);
 
@@ -76,18 +80,22 @@ class Llama {
     int query, key, value, output, gate, up, down, attention_norm, mlp_norm;  // parameter numbers
   };
   struct AttentionActivations {
-    Vector<Scalar> inverse_rms;
-    Matrix normed, query_key_value, output, logsumexp;
+    Vector<Value> inverse_rms;
+    Matrix normed, query_key_value, output;
+    ValueMatrix logsumexp;
   };
   struct MlpActivations {
-    Vector<Scalar> inverse_rms;
+    Vector<Value> inverse_rms;
     Matrix input, normed, gate_up, product;
   };
   struct Gradients {
-    Matrix hidden, normed, product, query_key_value, output, delta;
+    Matrix hidden, normed, product, query_key_value, output;
+    ValueMatrix delta;
   };
 
   void plan_weights(Arena<ExecutionSpace>& arena);
+  /// Places the parameters `first` to `end`, which are stacked into one matrix.
+  void plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end);
   void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
   void plan_gradients(Arena<ExecutionSpace>& arena);
   AttentionActivations plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const;
@@ -96,6 +104,10 @@ class Llama {
 
   Matrix weight(int parameter) const { return weights_[static_cast<std::size_t>(parameter)]; }
   Vector<Scalar> norm_weight(int parameter) const;
+  /// The columns of a weight and their padding.
+  Matrix padded_weight(int parameter) const {
+    return stacked_weight(parameter, parameters_[static_cast<std::size_t>(parameter)].rows);
+  }
   /// The weights of `first` and of the parameters that are stacked below it, `rows` in all, as one matrix.
   Matrix stacked_weight(int first, std::int64_t rows) const;
   std::int64_t query_key_value_size() const { return shape_.hidden_size + 2 * shape_.key_value_size(); }
@@ -110,10 +122,10 @@ class Llama {
     return columns_of(packed, 0, shape_.hidden_size + shape_.key_value_size());
   }
   int rotated_heads() const { return static_cast<int>(shape_.num_heads + shape_.num_key_value_heads); }
-  Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, shape_.intermediate_size); }
-  Matrix up_of(const Matrix& packed) const {
-    return columns_of(packed, shape_.intermediate_size, shape_.intermediate_size);
-  }
+  Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, width_); }
+  Matrix up_of(const Matrix& packed) const { return columns_of(packed, width_, width_); }
+  /// Of columns that are as many as intermediate_size, those that are no padding.
+  Matrix without_padding(const Matrix& padded) const { return columns_of(padded, 0, shape_.intermediate_size); }
   static Matrix columns_of(const Matrix& packed, std::int64_t first, std::int64_t count) {
     return Kokkos::subview(packed, Kokkos::ALL, std::pair<std::int64_t, std::int64_t>(first, first + count));
   }
@@ -137,6 +149,10 @@ class Llama {
   Recompute recompute_;
   std::vector<ParameterInfo> parameters_;
   std::vector<Matrix> weights_;
+  /// Stacks of weights with padding, which is 0 and stays so: its gradients are.
+  std::vector<Matrix> padded_stacks_;
+  /// intermediate_size and padding: in two bytes an odd size would keep products from the aligned accesses they need.
+  std::int64_t width_;
   std::vector<Block> blocks_;
   int embedding_ = 0;
   int final_norm_ = 0;
@@ -145,15 +161,15 @@ class Llama {
   Vector<int> inputs_;
   Vector<int> targets_;
   Vector<int> first_keys_;
-  Matrix cosine_;
-  Matrix sine_;
+  ValueMatrix cosine_;
+  ValueMatrix sine_;
   std::vector<Matrix> hidden_;  ///< input of each block, then the last block's output
   std::vector<AttentionActivations> attention_;
   std::vector<MlpActivations> mlp_;
-  Vector<Scalar> final_inverse_rms_;
+  Vector<Value> final_inverse_rms_;
   Matrix final_normed_;
   Matrix logits_;  ///< a slice of the tokens x vocabulary
-  Vector<Scalar> losses_;
+  Vector<Value> losses_;
   Gradients gradients_;
 };
 

@@ -14,8 +14,7 @@ namespace {
 template <class ExecutionSpace, class Matrix>
 void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& weight,
                     const Matrix& gradient) {
-  using Scalar = typename Matrix::non_const_value_type;
-  matrix_product(space, Transpose::no, Transpose::no, Scalar(1), output_gradient, weight, Scalar(0), gradient);
+  matrix_product(space, Transpose::no, Transpose::no, 1, output_gradient, weight, 0, gradient);
 }
 
 /// Hands the factors of one matrix over as its whole gradient of this micro-batch.
@@ -47,15 +46,15 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   const Gradients& g = gradients_;
-  deliver(sink, block.down, g.hidden, m.product);
-  input_gradient(space, g.hidden, weight(block.down), g.product);
+  deliver(sink, block.down, g.hidden, without_padding(m.product));
+  input_gradient(space, g.hidden, padded_weight(block.down), g.product);
   // Gate and up are not needed again, so their gradients take their place.
   const Matrix gate = gate_of(m.gate_up);
   const Matrix up = up_of(m.gate_up);
   swiglu_backward(space, gate, up, g.product, gate, up);
-  deliver(sink, block.gate, gate, m.normed);
-  deliver(sink, block.up, up, m.normed);
-  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * shape_.intermediate_size), g.normed);
+  deliver(sink, block.gate, without_padding(gate), m.normed);
+  deliver(sink, block.up, without_padding(up), m.normed);
+  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
   rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden,
                     dense_vector(sink, block.mlp_norm));
   sink.complete(block.mlp_norm);
@@ -89,7 +88,7 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   forward_blocks(space);
   head(space, loss_scale, &sink);
   if (head_ != embedding_) sink.complete(head_);
-  fill(space, gradients_.hidden, Scalar(0));
+  fill(space, gradients_.hidden, Scalar(0.0F));
   rms_norm_backward(space, gradients_.normed, hidden_.back(), norm_weight(final_norm_), final_inverse_rms_,
                     gradients_.hidden, dense_vector(sink, final_norm_));
   sink.complete(final_norm_);
@@ -103,6 +102,9 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;
+#ifndef KOKKOS_ENABLE_CUDA  // references in tests run on hosts
 template class Llama<Kokkos::DefaultExecutionSpace, double>;
+#endif
+template class Llama<Kokkos::DefaultExecutionSpace, BFloat16>;
 
 }  // namespace Sward

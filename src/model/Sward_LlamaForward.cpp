@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "Sward_Copy.hpp"
 #include "Sward_CrossEntropy.hpp"
 #include "Sward_Embedding.hpp"
 #include "Sward_Fill.hpp"
@@ -16,12 +15,17 @@ namespace Sward {
 
 namespace {
 
-/// Y = X Wᵀ, or Y += X Wᵀ.
+/// Y = X Wᵀ.
 template <class ExecutionSpace, class Matrix>
-void linear(const ExecutionSpace& space, const Matrix& input, const Matrix& weight, const Matrix& output,
-            bool add = false) {
-  using Scalar = typename Matrix::non_const_value_type;
-  matrix_product(space, Transpose::no, Transpose::yes, Scalar(1), input, weight, Scalar(add ? 1 : 0), output);
+void linear(const ExecutionSpace& space, const Matrix& input, const Matrix& weight, const Matrix& output) {
+  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight, 0, output);
+}
+
+/// Y = R + X Wᵀ.
+template <class ExecutionSpace, class Matrix>
+void linear_with_residual(const ExecutionSpace& space, const Matrix& residual, const Matrix& input,
+                          const Matrix& weight, const Matrix& output) {
+  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight, 1, residual, output);
 }
 
 }  // namespace
@@ -35,7 +39,7 @@ auto Llama<ExecutionSpace, Scalar>::norm_weight(int parameter) const -> Vector<S
 template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::stacked_weight(int first, std::int64_t rows) const -> Matrix {
   const Matrix view = weight(first);
-  return Matrix(view.data(), static_cast<std::size_t>(rows), view.extent(1));
+  return Matrix(view.data(), static_cast<std::size_t>(rows), view.stride(0));
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -57,13 +61,14 @@ AttentionShape Llama<ExecutionSpace, Scalar>::attention_shape() const {
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) {
   rotary_table(space, shape_.rope_theta, shape_.rope_scaling, cosine_, sine_);
+  for (const Matrix& stack : padded_stacks_) fill(space, stack, Scalar(0.0F));
 }
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::initialize_weights(const ExecutionSpace& space, std::uint64_t seed) {
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     if (parameters_[i].kind == ParameterKind::norm) {
-      fill(space, weights_[i], Scalar(1));
+      fill(space, weights_[i], Scalar(1.0F));
     } else {
       normal_values(space, Draw{seed, before_the_first_step, static_cast<std::uint32_t>(i)}, 0.02, weights_[i]);
     }
@@ -105,9 +110,7 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_attention_output(const ExecutionSpace& space, std::size_t layer) {
   const Matrix input = hidden_[batch_.training ? layer : 0];
-  const MlpActivations& m = mlp_of(layer);
-  copy(space, input, m.input);
-  linear(space, attention_of(layer).output, weight(blocks_[layer].output), m.input, true);
+  linear_with_residual(space, input, attention_of(layer).output, weight(blocks_[layer].output), mlp_of(layer).input);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -115,7 +118,7 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-  linear(space, m.normed, stacked_weight(block.gate, 2 * shape_.intermediate_size), m.gate_up);
+  linear(space, m.normed, stacked_weight(block.gate, 2 * width_), m.gate_up);
   swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product);
 }
 
@@ -123,8 +126,7 @@ template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& space, std::size_t layer) {
   const MlpActivations& m = mlp_of(layer);
   const Matrix output = hidden_[batch_.training ? layer + 1 : 0];
-  copy(space, m.input, output);
-  linear(space, m.product, weight(blocks_[layer].down), output, true);
+  linear_with_residual(space, m.input, m.product, padded_weight(blocks_[layer].down), output);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -154,10 +156,10 @@ void Llama<ExecutionSpace, Scalar>::head(const ExecutionSpace& space, double los
       cross_entropy(space, logits, targets, losses);
       continue;
     }
-    cross_entropy_backward(space, targets, static_cast<Scalar>(loss_scale), logits, losses);
+    cross_entropy_backward(space, targets, loss_scale, logits, losses);
     sink->accept_factors(head_, logits, normed);
     const Matrix normed_gradient = Kokkos::subview(gradients_.normed, slice, Kokkos::ALL);
-    matrix_product(space, Transpose::no, Transpose::no, Scalar(1), logits, weight(head_), Scalar(0), normed_gradient);
+    matrix_product(space, Transpose::no, Transpose::no, 1, logits, weight(head_), 0, normed_gradient);
   }
 }
 
@@ -183,6 +185,9 @@ std::vector<float> Llama<ExecutionSpace, Scalar>::logits(const ExecutionSpace& s
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;
+#ifndef KOKKOS_ENABLE_CUDA  // references in tests run on hosts
 template class Llama<Kokkos::DefaultExecutionSpace, double>;
+#endif
+template class Llama<Kokkos::DefaultExecutionSpace, BFloat16>;
 
 }  // namespace Sward

@@ -2,13 +2,22 @@
 #include <stdexcept>
 
 #include "Sward_Llama.hpp"
+#include "Sward_TeamChunks.hpp"
 
 namespace Sward {
 
 namespace {
 
-// Logits are made and consumed slice by slice; one of this size stays in a large cache and still fills a device.
-constexpr std::size_t logits_slice_elements = std::size_t(4) << 20;
+// Logits are made and consumed slice by slice. On a host one of this size stays in a large cache; on a device few large
+// slices read and write the head's gradient less often.
+template <class ExecutionSpace>
+constexpr std::size_t logits_slice_elements = std::size_t(runs_on_host<ExecutionSpace> ? 4 : 256) << 20;
+
+/// The intermediate size with padding up to 64 elements of two bytes, the width of the units that multiply them.
+template <class Scalar>
+std::int64_t padded_width(std::int64_t width) {
+  return sizeof(Scalar) == 2 ? (width + 63) / 64 * 64 : width;
+}
 
 /// How many parameters, from the one with this name on, are stacked into one matrix: they are multiplied by the same
 /// input, and one large product beats several small ones.
@@ -18,9 +27,12 @@ std::size_t stack_size(const std::string& name) {
   return 1;
 }
 
+template <class ExecutionSpace>
 std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
-  const std::size_t rows = std::max<std::size_t>(128, logits_slice_elements / vocabulary);
-  return std::min(tokens, rows);
+  const std::size_t most = std::max<std::size_t>(128, logits_slice_elements<ExecutionSpace> / vocabulary);
+  if (runs_on_host<ExecutionSpace> || tokens <= most) return std::min(tokens, most);
+  const std::size_t slices = (tokens + most - 1) / most;
+  return (tokens + slices - 1) / slices;
 }
 
 }  // namespace
@@ -28,7 +40,11 @@ std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
 template <class ExecutionSpace, class Scalar>
 Llama<ExecutionSpace, Scalar>::Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch,
                                      Recompute recompute)
-    : shape_(shape), batch_(batch), recompute_(recompute), parameters_(list_parameters(shape)) {
+    : shape_(shape),
+      batch_(batch),
+      recompute_(recompute),
+      parameters_(list_parameters(shape)),
+      width_(padded_width<Scalar>(shape.intermediate_size)) {
   plan_weights(arena);
   plan_activations(arena, recompute);
   if (batch.training) plan_gradients(arena);
@@ -45,18 +61,8 @@ template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
   for (std::size_t i = 0; i < parameters_.size();) {
     const std::size_t end = i + stack_size(parameters_[i].name);
-    std::string label = parameters_[i].name;
-    auto rows = static_cast<std::size_t>(parameters_[i].rows);
-    const auto columns = static_cast<std::size_t>(parameters_[i].columns);
-    for (std::size_t k = i + 1; k < end; ++k) {
-      label += " + " + parameters_[k].name;
-      rows += static_cast<std::size_t>(parameters_[k].rows);
-    }
-    Scalar* data = arena.template matrix<Scalar>(label, BlockKind::weight, rows, columns).data();
-    for (; i < end; ++i) {
-      weights_.emplace_back(data, static_cast<std::size_t>(parameters_[i].rows), columns);
-      if (data != nullptr) data += parameters_[i].size();
-    }
+    plan_stack(arena, i, end);
+    i = end;
   }
   for (std::int64_t layer = 0; layer < shape_.num_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
@@ -72,18 +78,43 @@ void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
 }
 
 template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end) {
+  const auto padded = [&](std::int64_t extent, bool is_width) {
+    return static_cast<std::size_t>(is_width ? width_ : extent);
+  };
+  const bool has_wide_rows = parameters_[first].name.ends_with("gate_proj.weight");
+  const bool has_wide_columns = parameters_[first].name.ends_with("down_proj.weight");
+  const std::size_t columns = padded(parameters_[first].columns, has_wide_columns);
+  std::string label;
+  std::size_t rows = 0;
+  for (std::size_t i = first; i < end; ++i) {
+    label += (label.empty() ? "" : " + ") + parameters_[i].name;
+    rows += padded(parameters_[i].rows, has_wide_rows);
+  }
+  const Matrix stack = arena.template matrix<Scalar>(label, BlockKind::weight, rows, columns);
+  if ((has_wide_rows || has_wide_columns) && width_ != shape_.intermediate_size) padded_stacks_.push_back(stack);
+  std::size_t row = 0;
+  for (std::size_t i = first; i < end; ++i) {
+    const auto own_rows = static_cast<std::size_t>(parameters_[i].rows);
+    const auto own_columns = static_cast<std::size_t>(parameters_[i].columns);
+    weights_.push_back(Kokkos::subview(stack, std::pair(row, row + own_rows), std::pair(std::size_t{0}, own_columns)));
+    row += padded(parameters_[i].rows, has_wide_rows);
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const
     -> AttentionActivations {
   constexpr BlockKind kind = BlockKind::activation;
   const std::size_t tokens = batch_.tokens();
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
-  return {arena.template vector<Scalar>(label + " attention inverse rms", kind, tokens),
+  return {arena.template vector<Value>(label + " attention inverse rms", kind, tokens),
           arena.template matrix<Scalar>(label + " attention normed input", kind, tokens, hidden),
           arena.template matrix<Scalar>(label + " query, key and value", kind, tokens,
                                         static_cast<std::size_t>(query_key_value_size())),
           arena.template matrix<Scalar>(label + " attention output", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " attention logsumexp", kind, tokens, heads)};
+          arena.template matrix<Value>(label + " attention logsumexp", kind, tokens, heads)};
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -92,8 +123,8 @@ auto Llama<ExecutionSpace, Scalar>::plan_mlp(Arena<ExecutionSpace>& arena, const
   constexpr BlockKind kind = BlockKind::activation;
   const std::size_t tokens = batch_.tokens();
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
-  const auto width = static_cast<std::size_t>(shape_.intermediate_size);
-  return {arena.template vector<Scalar>(label + " mlp inverse rms", kind, tokens),
+  const auto width = static_cast<std::size_t>(width_);
+  return {arena.template vector<Value>(label + " mlp inverse rms", kind, tokens),
           arena.template matrix<Scalar>(label + " mlp input", kind, tokens, hidden),
           arena.template matrix<Scalar>(label + " mlp normed input", kind, tokens, hidden),
           arena.template matrix<Scalar>(label + " gate and up", kind, tokens, 2 * width),
@@ -112,8 +143,8 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
   inputs_ = arena.template vector<int>("input tokens", kind, tokens);
   targets_ = arena.template vector<int>("target tokens", kind, tokens);
   first_keys_ = arena.template vector<int>("first keys", kind, tokens);
-  cosine_ = arena.template matrix<Scalar>("rotary cosine", BlockKind::workspace, batch_.length, half_head);
-  sine_ = arena.template matrix<Scalar>("rotary sine", BlockKind::workspace, batch_.length, half_head);
+  cosine_ = arena.template matrix<Value>("rotary cosine", BlockKind::workspace, batch_.length, half_head);
+  sine_ = arena.template matrix<Value>("rotary sine", BlockKind::workspace, batch_.length, half_head);
 
   const std::size_t hidden_sets = batch_.training ? layers + 1 : 2;
   for (std::size_t i = 0; i < hidden_sets; ++i)
@@ -125,10 +156,11 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
   for (std::size_t i = 0; i < (share_mlp ? 1 : layers); ++i)
     mlp_.push_back(plan_mlp(arena, share_mlp ? "shared" : "layer " + std::to_string(i)));
 
-  final_inverse_rms_ = arena.template vector<Scalar>("final inverse rms", kind, tokens);
+  final_inverse_rms_ = arena.template vector<Value>("final inverse rms", kind, tokens);
   final_normed_ = arena.template matrix<Scalar>("final normed", kind, tokens, hidden);
-  logits_ = arena.template matrix<Scalar>("logits slice", kind, logits_rows(tokens, vocabulary), vocabulary);
-  losses_ = arena.template vector<Scalar>("losses", kind, tokens);
+  logits_ =
+      arena.template matrix<Scalar>("logits slice", kind, logits_rows<ExecutionSpace>(tokens, vocabulary), vocabulary);
+  losses_ = arena.template vector<Value>("losses", kind, tokens);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -136,7 +168,7 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
   constexpr BlockKind kind = BlockKind::workspace;
   const std::size_t tokens = batch_.tokens();
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
-  const auto width = static_cast<std::size_t>(shape_.intermediate_size);
+  const auto width = static_cast<std::size_t>(width_);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
   gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
                 arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
@@ -144,10 +176,13 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
                 arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
                                               static_cast<std::size_t>(query_key_value_size())),
                 arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
-                arena.template matrix<Scalar>("attention delta", kind, tokens, heads)};
+                arena.template matrix<Value>("attention delta", kind, tokens, heads)};
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;
+#ifndef KOKKOS_ENABLE_CUDA  // references in tests run on hosts
 template class Llama<Kokkos::DefaultExecutionSpace, double>;
+#endif
+template class Llama<Kokkos::DefaultExecutionSpace, BFloat16>;
 
 }  // namespace Sward

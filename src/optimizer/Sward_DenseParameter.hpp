@@ -11,41 +11,43 @@ namespace Sward {
 template <class ExecutionSpace, class Scalar>
 class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Base = ParameterOptimizer<ExecutionSpace, Scalar>;
+  using Value = Real<Scalar>;
 
  public:
   using typename Base::ConstMatrix;
+  using typename Base::GradientMatrix;
   using typename Base::Matrix;
 
   DenseParameter(Arena<ExecutionSpace>& arena, const std::string& name, Matrix weight, const AdamConstants& adam)
       : weight_(weight),
-        first_moment_(arena.template matrix<Scalar>(name + " first moment", BlockKind::optimizer_state,
+        first_moment_(arena.template matrix<Value>(name + " first moment", BlockKind::optimizer_state, weight.extent(0),
+                                                   weight.extent(1))),
+        second_moment_(arena.template matrix<Value>(name + " second moment", BlockKind::optimizer_state,
                                                     weight.extent(0), weight.extent(1))),
-        second_moment_(arena.template matrix<Scalar>(name + " second moment", BlockKind::optimizer_state,
-                                                     weight.extent(0), weight.extent(1))),
         adam_(adam) {}
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
     return {weight_.extent(0), weight_.extent(1)};
   }
-  void set_gradient(Matrix gradient) override { gradient_ = gradient; }
-  Matrix gradient() const override { return gradient_; }
+  void set_gradient(GradientMatrix gradient) override { gradient_ = gradient; }
+  GradientMatrix gradient() const override { return gradient_; }
 
   void initialize(const ExecutionSpace& space) override {
-    fill(space, first_moment_, Scalar(0));
-    fill(space, second_moment_, Scalar(0));
+    fill(space, first_moment_, Value(0));
+    fill(space, second_moment_, Value(0));
     count_ = 0;
   }
 
   void begin_update(const ExecutionSpace&, std::int64_t, bool) override { gradient_is_empty_ = true; }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
-    const Scalar keep = gradient_is_empty_ ? Scalar(0) : Scalar(1);
-    matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, keep, gradient_);
+    const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
+    matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, gradient_);
     gradient_is_empty_ = false;
   }
 
-  Matrix dense_gradient(const ExecutionSpace& space) override {
-    if (gradient_is_empty_) fill(space, gradient_, Scalar(0));
+  GradientMatrix dense_gradient(const ExecutionSpace& space) override {
+    if (gradient_is_empty_) fill(space, gradient_, Value(0));
     gradient_is_empty_ = false;
     return gradient_;
   }
@@ -69,9 +71,9 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
  private:
   Matrix weight_;
-  Matrix gradient_;
-  Matrix first_moment_;
-  Matrix second_moment_;
+  GradientMatrix gradient_;
+  GradientMatrix first_moment_;
+  GradientMatrix second_moment_;
   AdamConstants adam_;
   std::int64_t count_ = 0;
   bool gradient_is_empty_ = true;

@@ -40,8 +40,7 @@ inline Side selected_side(GrassConstants::SideRule rule, std::size_t rows, std::
 /// Scratch that all projected matrices of an optimizer share, because they are worked on one after another.
 template <class ExecutionSpace, class Scalar>
 struct GrassWorkspace {
-  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
-  Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
+  Kokkos::View<Real<Scalar>*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       full_gradient;  ///< the largest rows x columns of a refresh; idle in all other updates
   Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       gathered;  ///< tokens x rank
@@ -56,9 +55,11 @@ struct GrassWorkspace {
 template <class ExecutionSpace, class Scalar>
 class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Base = ParameterOptimizer<ExecutionSpace, Scalar>;
+  using Value = Real<Scalar>;
 
  public:
   using typename Base::ConstMatrix;
+  using typename Base::GradientMatrix;
   using typename Base::Matrix;
   using Workspace = GrassWorkspace<ExecutionSpace, Scalar>;
 
@@ -79,16 +80,16 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     selection_.rows = arena.template vector<int>(name_ + " rows", state, rank);
     selection_.scale = arena.template vector<float>(name_ + " scale", state, rank);
     const auto [rows, columns] = gradient_extents();
-    first_moment_ = arena.template matrix<Scalar>(name_ + " first moment", state, rows, columns);
-    second_moment_ = arena.template matrix<Scalar>(name_ + " second moment", state, rows, columns);
+    first_moment_ = arena.template matrix<Value>(name_ + " first moment", state, rows, columns);
+    second_moment_ = arena.template matrix<Value>(name_ + " second moment", state, rows, columns);
   }
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
     const std::size_t rank = selection_.rows.extent(0);
     return selection_.side == Side::rows ? std::pair{rank, weight_.extent(1)} : std::pair{weight_.extent(0), rank};
   }
-  void set_gradient(Matrix gradient) override { gradient_ = gradient; }
-  Matrix gradient() const override { return gradient_; }
+  void set_gradient(GradientMatrix gradient) override { gradient_ = gradient; }
+  GradientMatrix gradient() const override { return gradient_; }
 
   void initialize(const ExecutionSpace& space) override {
     fill(space, selection_.rows, 0);
@@ -108,17 +109,17 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
-    const Scalar keep = gradient_is_empty_ ? Scalar(0) : Scalar(1);
+    const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
     gradient_is_empty_ = false;
     if (choosing_) {
-      matrix_product(space, Transpose::yes, Transpose::no, Scalar(1), output_gradient, input, keep, full_gradient());
+      matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, full_gradient());
       return;
     }
     const Matrix gathered(workspace_.gathered.data(), input.extent(0), selection_.rows.extent(0));
     project_product(space, selection_, output_gradient, input, gathered, keep, gradient_);
   }
 
-  Matrix dense_gradient(const ExecutionSpace&) override {
+  GradientMatrix dense_gradient(const ExecutionSpace&) override {
     throw std::logic_error("Sward::GrassParameter: " + name_ + " takes factors, not a dense gradient");
   }
 
@@ -159,7 +160,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     return grass_.selection != Selection::uniform && grass_.selection != Selection::uniform_replacement;
   }
 
-  Matrix full_gradient() const { return Matrix(workspace_.full_gradient.data(), weight_.extent(0), weight_.extent(1)); }
+  GradientMatrix full_gradient() const {
+    return GradientMatrix(workspace_.full_gradient.data(), weight_.extent(0), weight_.extent(1));
+  }
 
   auto norms() const { return Kokkos::subview(workspace_.norms, std::pair<int, int>(0, selection_.extent)); }
 
@@ -185,12 +188,12 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   void share_among_ranks(const ExecutionSpace& space) {
-    if (communicator_.size() > 1) scale(space, gradient_, Scalar(1) / static_cast<Scalar>(communicator_.size()));
+    if (communicator_.size() > 1) scale(space, gradient_, Value(1) / static_cast<Value>(communicator_.size()));
   }
 
   void reset_moments(const ExecutionSpace& space) {
-    fill(space, first_moment_, Scalar(0));
-    fill(space, second_moment_, Scalar(0));
+    fill(space, first_moment_, Value(0));
+    fill(space, second_moment_, Value(0));
     count_ = 0;
   }
 
@@ -202,9 +205,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   std::string name_;
   int number_;
   Matrix weight_;
-  Matrix gradient_;
-  Matrix first_moment_;
-  Matrix second_moment_;
+  GradientMatrix gradient_;
+  GradientMatrix first_moment_;
+  GradientMatrix second_moment_;
   RowSelection<ExecutionSpace> selection_;
   AdamConstants adam_;
   GrassConstants grass_;

@@ -13,19 +13,19 @@ namespace Sward {
 ///
 /// Counts the completions of its parameters over all micro-batches of an update, and starts the sum over ranks when the
 /// last has come: inside the backward pass, while the layers below are still at work.
-template <class ExecutionSpace, class Scalar>
+template <class ExecutionSpace, class Value>
 class LayerMessage {
  public:
-  using Vector = Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Vector = Kokkos::View<Value*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   LayerMessage(Arena<ExecutionSpace>& arena, const std::string& label, std::size_t elements, int parameters)
       : label_(label),
-        gradients_(arena.template vector<Scalar>(label + " gradients", BlockKind::gradient, elements)),
+        gradients_(arena.template vector<Value>(label + " gradients", BlockKind::gradient, elements)),
         parameters_(parameters) {}
 
   const std::string& label() const { return label_; }
   Vector gradients() const { return gradients_; }
-  std::size_t bytes() const { return gradients_.extent(0) * sizeof(Scalar); }
+  std::size_t bytes() const { return gradients_.extent(0) * sizeof(Value); }
 
   void begin_update(int micro_batches) { missing_ = parameters_ * micro_batches; }
 

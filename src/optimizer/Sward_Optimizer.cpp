@@ -53,7 +53,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   if (largest == 0) return;
   const std::size_t rank = std::min(static_cast<std::size_t>(options_.grass_constants.rank), extent);
   constexpr BlockKind workspace = BlockKind::workspace;
-  workspace_.full_gradient = arena.template vector<Scalar>("refresh gradient", workspace, largest);
+  workspace_.full_gradient = arena.template vector<Real<Scalar>>("refresh gradient", workspace, largest);
   workspace_.gathered = arena.template vector<Scalar>("gathered factor", workspace, tokens * rank);
   workspace_.norms = arena.template vector<double>("gradient norms", workspace, extent);
   workspace_.selection = {arena.template vector<double>("selection keys", workspace, extent),
@@ -86,10 +86,10 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
     std::size_t total = 0;
     for (const std::size_t i : members[label]) total += elements(i);
     messages_.emplace_back(arena, label, total, static_cast<int>(members[label].size()));
-    Scalar* data = messages_.back().gradients().data();
+    Real<Scalar>* data = messages_.back().gradients().data();
     for (const std::size_t i : members[label]) {
       const auto [rows, columns] = states_[i]->gradient_extents();
-      states_[i]->set_gradient(Matrix(data, rows, columns));
+      states_[i]->set_gradient(GradientMatrix(data, rows, columns));
       message_of_[i] = messages_.size() - 1;
       if (data != nullptr) data += elements(i);
     }
@@ -110,7 +110,7 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
   refreshing_ = is_refresh(step);
   for (auto& state : states_) state->begin_update(space, step, refreshing_);
   if (refreshing_)
-    for (const auto& state : states_) communicated_bytes_ += state->refresh_elements() * sizeof(Scalar);
+    for (const auto& state : states_) communicated_bytes_ += state->refresh_elements() * sizeof(Real<Scalar>);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -119,7 +119,7 @@ void Optimizer<ExecutionSpace, Scalar>::accept_factors(int parameter, ConstMatri
 }
 
 template <class ExecutionSpace, class Scalar>
-auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> Matrix {
+auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> GradientMatrix {
   return states_[static_cast<std::size_t>(parameter)]->dense_gradient(space_);
 }
 
@@ -184,7 +184,7 @@ std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() c
   std::vector<MessageSize> sizes;
   for (const Message& message : messages_) sizes.push_back({message.label(), message.bytes(), message.bytes()});
   for (std::size_t i = 0; i < states_.size(); ++i)
-    sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Scalar);
+    sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Real<Scalar>);
   return sizes;
 }
 
@@ -192,7 +192,7 @@ template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const {
   std::size_t largest = 0;
   for (const Message& message : messages_) largest = std::max(largest, message.bytes());
-  for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Scalar));
+  for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Real<Scalar>));
   return largest;
 }
 
@@ -204,6 +204,9 @@ void Optimizer<ExecutionSpace, Scalar>::visit_state(const std::string& parameter
 }
 
 template class Optimizer<Kokkos::DefaultExecutionSpace, float>;
+#ifndef KOKKOS_ENABLE_CUDA  // references in tests run on hosts
 template class Optimizer<Kokkos::DefaultExecutionSpace, double>;
+#endif
+template class Optimizer<Kokkos::DefaultExecutionSpace, BFloat16>;
 
 }  // namespace Sward

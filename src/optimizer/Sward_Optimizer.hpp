@@ -42,6 +42,7 @@ template <class ExecutionSpace, class Scalar>
 class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
  public:
   using typename GradientSink<ExecutionSpace, Scalar>::ConstMatrix;
+  using typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
   using typename GradientSink<ExecutionSpace, Scalar>::Matrix;
 
   /// `weights` in the order of `parameters`; `tokens` is the most that one accept_factors call brings.
@@ -59,7 +60,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
-  Matrix dense_gradient(int parameter) override;
+  GradientMatrix dense_gradient(int parameter) override;
   void complete(int parameter) override;
 
   /// Whether the update under way, or the last one, chooses rows: in every refresh_interval-th, and in the one after a
@@ -89,7 +90,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
  private:
   using State = ParameterOptimizer<ExecutionSpace, Scalar>;
-  using Message = LayerMessage<ExecutionSpace, Scalar>;
+  using Message = LayerMessage<ExecutionSpace, Real<Scalar>>;
 
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);

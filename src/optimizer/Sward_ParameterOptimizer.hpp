@@ -29,7 +29,7 @@ struct AdamConstants {
 template <class ExecutionSpace, class Scalar>
 class StateVisitor {
  public:
-  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
   using Integers = Kokkos::View<int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Floats = Kokkos::View<float*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
@@ -44,19 +44,21 @@ class StateVisitor {
 /// Optimizer state and gradient of one parameter.
 ///
 /// The gradient lies in the message of the parameter's layer; its size is what this parameter sends in an update.
+/// Weights are stored as Scalar, gradient and state as Real<Scalar>.
 template <class ExecutionSpace, class Scalar>
 class ParameterOptimizer {
  public:
   using Sink = GradientSink<ExecutionSpace, Scalar>;
   using Matrix = typename Sink::Matrix;
   using ConstMatrix = typename Sink::ConstMatrix;
+  using GradientMatrix = typename Sink::GradientMatrix;
 
   virtual ~ParameterOptimizer() = default;
 
   /// Rows and columns of the gradient as it is stored and sent.
   virtual std::pair<std::size_t, std::size_t> gradient_extents() const = 0;
-  virtual void set_gradient(Matrix gradient) = 0;
-  virtual Matrix gradient() const = 0;
+  virtual void set_gradient(GradientMatrix gradient) = 0;
+  virtual GradientMatrix gradient() const = 0;
 
   /// Zeroes the state; called once before the first update, unless a checkpoint is read.
   virtual void initialize(const ExecutionSpace& space) = 0;
@@ -64,7 +66,7 @@ class ParameterOptimizer {
   virtual void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) = 0;
   virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
   /// The gradient to add into, for parameters whose gradient is no product.
-  virtual Matrix dense_gradient(const ExecutionSpace& space) = 0;
+  virtual GradientMatrix dense_gradient(const ExecutionSpace& space) = 0;
   /// The end of one micro-batch for this parameter.
   virtual void complete(const ExecutionSpace& space) = 0;
   virtual void update(const ExecutionSpace& space, const UpdateContext& context) = 0;

@@ -67,5 +67,7 @@ double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& mode
 
 template double evaluate(const Kokkos::DefaultExecutionSpace&, Llama<Kokkos::DefaultExecutionSpace, float>&,
                          const TokenFile&, bool, const Communicator<MpiSpace>&);
+template double evaluate(const Kokkos::DefaultExecutionSpace&, Llama<Kokkos::DefaultExecutionSpace, BFloat16>&,
+                         const TokenFile&, bool, const Communicator<MpiSpace>&);
 
 }  // namespace Sward

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include "Sward_BFloat16.hpp"
+#include "Sward_SmallMatrixProduct.hpp"
+#ifdef KOKKOS_ENABLE_CUDA
+#include "Sward_CublasLt.hpp"
+#endif
+
+namespace Sward {
+
+#ifdef KOKKOS_ENABLE_CUDA
+/// Whether cuBLASLt multiplies these views: row-major bfloat16 on CUDA, into bfloat16 or float.
+template <class ExecutionSpace, class AView, class BView, class SView, class CView>
+inline constexpr bool uses_cublaslt = [] {
+  using Result = typename CView::non_const_value_type;
+  const auto is_row_major = [](auto layout) { return std::is_same_v<decltype(layout), Kokkos::LayoutRight>; };
+  return std::is_same_v<ExecutionSpace, Kokkos::Cuda> &&
+         std::is_same_v<typename AView::non_const_value_type, BFloat16> &&
+         std::is_same_v<typename BView::non_const_value_type, BFloat16> &&
+         (std::is_same_v<Result, BFloat16> ||
+          std::is_same_v<Result, float>)&&std::is_same_v<typename SView::non_const_value_type, Result> &&
+         is_row_major(typename AView::array_layout()) && is_row_major(typename BView::array_layout()) &&
+         is_row_major(typename SView::array_layout()) && is_row_major(typename CView::array_layout());
+}();
+
+/// The largest power of two, up to 256, that all addresses are multiples of.
+template <class... View>
+std::uint32_t common_alignment(const View&... views) {
+  const std::uintptr_t bits = (reinterpret_cast<std::uintptr_t>(views.data()) | ...) | 256;
+  return static_cast<std::uint32_t>(bits & -bits);
+}
+
+/// C = alpha op(A) op(B) + beta S by cuBLASLt; extents are those of matrix_product, which checks them.
+template <class AView, class BView, class SView, class CView>
+void device_matrix_product(const Kokkos::Cuda& space, Transpose transpose_a, Transpose transpose_b, float alpha,
+                           const AView& a, const BView& b, float beta, const SView& source, const CView& c) {
+  const auto stride = [](const auto& view) {
+    return std::max<std::int64_t>(static_cast<std::int64_t>(view.stride(0)), 1);
+  };
+  const bool a_is_transposed = transpose_a == Transpose::yes;
+  const CublasLtProduct product{static_cast<std::int64_t>(c.extent(0)),
+                                static_cast<std::int64_t>(c.extent(1)),
+                                static_cast<std::int64_t>(a.extent(a_is_transposed ? 0 : 1)),
+                                stride(a),
+                                stride(b),
+                                stride(source),
+                                stride(c),
+                                a_is_transposed,
+                                transpose_b == Transpose::yes,
+                                std::is_same_v<typename CView::non_const_value_type, float>,
+                                beta != 0.0F,
+                                common_alignment(a, b, source, c)};
+  // The label that profilers and tests see; the kernel itself is cuBLASLt's.
+  Kokkos::Profiling::pushRegion("Sward::matrix_product");
+  cublaslt_product(space.cuda_stream(), product, alpha, beta, {a.data(), b.data(), source.data(), c.data()});
+  Kokkos::Profiling::popRegion();
+}
+#else
+template <class ExecutionSpace, class AView, class BView, class SView, class CView>
+inline constexpr bool uses_cublaslt = false;
+#endif
+
+}  // namespace Sward
