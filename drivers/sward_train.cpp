@@ -29,17 +29,25 @@ void describe(CLI::App& app, Arguments& arguments) {
       "Exit status: 0 finished, 75 stopped on request, 2 bad input (nothing was started), 1 failed.");
 }
 
+template <class Scalar>
+int train(const Sward::Configuration& configuration, const Arguments& arguments,
+          Sward::Communicator<Sward::MpiSpace>& communicator) {
+  Sward::Trainer<Scalar> trainer(configuration, arguments.resume, communicator);
+  if (communicator.rank() == 0) fmt::print("{}", Sward::plan_text(trainer.plan()));
+  if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
+  if (communicator.rank() == 0) fmt::print("stopped on request; go on with --resume auto\n");
+  return Sward::ExitStatus::stopped;
+}
+
 int train(const Arguments& arguments) {
   Sward::Communicator<Sward::MpiSpace> communicator;
   const std::string& resume = arguments.resume;
   const std::filesystem::path checkpoint = resume == "auto" ? "" : resume;
   const Sward::Configuration configuration =
       Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
-  Sward::Trainer trainer(configuration, resume, communicator);
-  if (communicator.rank() == 0) fmt::print("{}", Sward::plan_text(trainer.plan()));
-  if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
-  if (communicator.rank() == 0) fmt::print("stopped on request; go on with --resume auto\n");
-  return Sward::ExitStatus::stopped;
+  if (configuration.precision == Sward::Precision::bfloat16)
+    return train<Sward::BFloat16>(configuration, arguments, communicator);
+  return train<float>(configuration, arguments, communicator);
 }
 
 }  // namespace

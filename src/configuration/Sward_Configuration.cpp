@@ -202,10 +202,14 @@ void read_output(ConfigurationTable& table, OutputOptions& output) {
   output.keep = table.integer("output.keep", 1, 2);
 }
 
-void read_precision(ConfigurationTable& table) {
-  require_default(table, "precision.compute", "float");
-  require_default(table, "precision.weights", "float");
-  table.choice<int>("precision.rounding", {{"nearest", 0}, {"stochastic", 1}}, "stochastic");
+void read_precision(ConfigurationTable& table, Configuration& configuration) {
+  configuration.precision = table.choice<Precision>(
+      "precision.compute", {{"float", Precision::float32}, {"bfloat16", Precision::bfloat16}}, "float");
+  const bool is_float = configuration.precision == Precision::float32;
+  // Products take operands of one type, and a second copy of the weights would cost what two bytes are to save.
+  require_default(table, "precision.weights", is_float ? "float" : "bfloat16");
+  configuration.optimizer.stochastic_rounding =
+      table.choice<bool>("precision.rounding", {{"nearest", false}, {"stochastic", true}}, "stochastic");
 }
 
 void read_run(ConfigurationTable& table, Configuration& configuration) {
@@ -232,7 +236,7 @@ Configuration read_configuration(const std::filesystem::path& file, const std::v
   read_grass(table, configuration);
   read_schedule(table, configuration.schedule);
   read_output(table, configuration.output);
-  read_precision(table);
+  read_precision(table, configuration);
   read_run(table, configuration);
   read_model(table, checkpoint, configuration);
   table.check_all_known();

@@ -45,6 +45,9 @@ struct OutputOptions {
   std::int64_t keep = 2;
 };
 
+/// In what weights and activations are stored; sums, gradients and losses are in float either way.
+enum class Precision { float32, bfloat16 };
+
 /// Everything that a run is asked for; docs/configuration.md describes each key.
 struct Configuration {
   LlamaShape shape;               ///< empty until read when `initial` gives it
@@ -55,6 +58,7 @@ struct Configuration {
   OptimizerOptions optimizer;
   bool skip_nonfinite = false;  ///< an update whose loss or gradient is not finite is skipped instead of ending the run
   ScheduleOptions schedule;
+  Precision precision = Precision::float32;
   OutputOptions output;
   std::uint64_t seed = 0;
   Recompute recompute = Recompute::none;

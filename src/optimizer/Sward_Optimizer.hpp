@@ -20,6 +20,7 @@ struct OptimizerOptions {
   AdamConstants adam;
   GrassConstants grass_constants;
   double clip = 0.0;  ///< bound on the gradient norm; 0: off
+  bool stochastic_rounding = true;  ///< of weights in bfloat16; otherwise to the nearest
 };
 
 /// Norm of the compressed and dense gradients of an update, after the sum over ranks.

@@ -27,11 +27,12 @@ const std::vector<std::pair<Recompute, std::string>>& recompute_levels() {
   return levels;
 }
 
+template <class Scalar>
 std::vector<PlannedMemory> activations_by_level(const Configuration& configuration) {
   std::vector<PlannedMemory> activations;
   for (const auto& [recompute, name] : recompute_levels()) {
     Arena<Space> arena = Arena<Space>::measuring();
-    const Llama<Space, float> model(arena, configuration.shape, batch_of(configuration), recompute);
+    const Llama<Space, Scalar> model(arena, configuration.shape, batch_of(configuration), recompute);
     activations.push_back({name, arena.bytes(BlockKind::activation)});
   }
   return activations;
@@ -59,7 +60,8 @@ std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int 
 
 /// MPI receives into memory of its own before it adds. Ranks are never in step, so the messages of all blocks may be
 /// under way at once, and that of the embedding with them; the head's, started first, is through by then.
-std::size_t copies_under_way(const Optimizer<Space, float>& optimizer) {
+template <class Scalar>
+std::size_t copies_under_way(const Optimizer<Space, Scalar>& optimizer) {
   std::size_t bytes = 0;
   for (const MessageSize& message : optimizer.planned_messages())
     if (message.layer != "head") bytes += message.regular;
@@ -85,8 +87,9 @@ std::size_t Plan::checkpoint_bytes() const {
 
 std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
 
+template <class Scalar>
 void place_training(Arena<Space>& arena, const Configuration& configuration, Communicator<MpiSpace>& communicator,
-                    std::optional<Llama<Space, float>>& model, std::optional<Optimizer<Space, float>>& optimizer) {
+                    std::optional<Llama<Space, Scalar>>& model, std::optional<Optimizer<Space, Scalar>>& optimizer) {
   const BatchShape batch = batch_of(configuration);
   model.emplace(arena, configuration.shape, batch, configuration.recompute);
   optimizer.emplace(arena, model->parameters(), model->weights(), batch.tokens(), configuration.optimizer,
@@ -100,11 +103,14 @@ void check_batch(const Configuration& configuration, int ranks) {
                                  sequences, ranks, micro));
 }
 
-Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
-                   Communicator<MpiSpace>& communicator) {
+namespace {
+
+template <class Scalar>
+Plan plan_training_in(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+                      Communicator<MpiSpace>& communicator) {
   Arena<Space> arena = Arena<Space>::measuring();
-  std::optional<Llama<Space, float>> model;
-  std::optional<Optimizer<Space, float>> optimizer;
+  std::optional<Llama<Space, Scalar>> model;
+  std::optional<Optimizer<Space, Scalar>> optimizer;
   place_training(arena, configuration, communicator, model, optimizer);
   Plan plan;
   plan.ranks = ranks;
@@ -116,7 +122,7 @@ Plan plan_training(const Configuration& configuration, int ranks, std::optional<
                 {"gradients", arena.bytes(BlockKind::gradient)},
                 {"activations", arena.bytes(BlockKind::activation)},
                 {"workspace", arena.bytes(BlockKind::workspace)}};
-  plan.activations = activations_by_level(configuration);
+  plan.activations = activations_by_level<Scalar>(configuration);
   plan.messages = optimizer->planned_messages();
   plan.outside =
       plan_outside(configuration, ranks, sequence_count, model->logits_slice(), copies_under_way(*optimizer));
@@ -124,6 +130,20 @@ Plan plan_training(const Configuration& configuration, int ranks, std::optional<
   plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
   return plan;
 }
+
+}  // namespace
+
+Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+                   Communicator<MpiSpace>& communicator) {
+  const auto plan =
+      configuration.precision == Precision::bfloat16 ? plan_training_in<BFloat16> : plan_training_in<float>;
+  return plan(configuration, ranks, sequence_count, communicator);
+}
+
+template void place_training(Arena<Space>&, const Configuration&, Communicator<MpiSpace>&,
+                             std::optional<Llama<Space, float>>&, std::optional<Optimizer<Space, float>>&);
+template void place_training(Arena<Space>&, const Configuration&, Communicator<MpiSpace>&,
+                             std::optional<Llama<Space, BFloat16>>&, std::optional<Optimizer<Space, BFloat16>>&);
 
 namespace {
 

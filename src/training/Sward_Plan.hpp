@@ -36,10 +36,11 @@ struct Plan {
 };
 
 /// Places model and optimizer of a configuration in an arena, whether it measures or holds.
+template <class Scalar>
 void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration,
                     Communicator<MpiSpace>& communicator,
-                    std::optional<Llama<Kokkos::DefaultExecutionSpace, float>>& model,
-                    std::optional<Optimizer<Kokkos::DefaultExecutionSpace, float>>& optimizer);
+                    std::optional<Llama<Kokkos::DefaultExecutionSpace, Scalar>>& model,
+                    std::optional<Optimizer<Kokkos::DefaultExecutionSpace, Scalar>>& optimizer);
 
 /// Throws InputError unless an update is a whole number of passes over so many ranks.
 void check_batch(const Configuration& configuration, int ranks);

@@ -29,7 +29,9 @@ std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Trainer::Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator)
+template <class Scalar>
+Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume,
+                         Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
   check_batch(configuration, communicator.size());
   open_data();
@@ -41,7 +43,8 @@ Trainer::Trainer(const Configuration& configuration, const std::string& resume, 
   check_disk();
 }
 
-void Trainer::open_data() {
+template <class Scalar>
+void Trainer<Scalar>::open_data() {
   const DataOptions& data = configuration_.data;
   for (const TrainingFile& file : data.train)
     train_.push_back({std::make_shared<const TokenFile>(file.path), file.weight});
@@ -52,7 +55,8 @@ void Trainer::open_data() {
                                           configuration_.seed, data.document_attention);
 }
 
-void Trainer::check_data() const {
+template <class Scalar>
+void Trainer<Scalar>::check_data() const {
   const auto vocabulary = static_cast<std::uint32_t>(configuration_.shape.vocab_size);
   const auto ranks = static_cast<std::uint64_t>(communicator_.size());
   const auto rank = static_cast<std::uint64_t>(communicator_.rank());
@@ -69,7 +73,8 @@ void Trainer::check_data() const {
   if (configuration_.data.document_attention) validation_->document_starts();
 }
 
-void Trainer::check_disk() const {
+template <class Scalar>
+void Trainer<Scalar>::check_disk() const {
   if (!is_root()) return;
   const std::filesystem::path& directory = configuration_.output.directory;
   const std::filesystem::path folder = nearest_folder(directory);
@@ -82,7 +87,8 @@ void Trainer::check_disk() const {
                                  bytes_text(size), bytes_text(available)));
 }
 
-void Trainer::start() {
+template <class Scalar>
+void Trainer<Scalar>::start() {
   arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
   place_training(*arena_, configuration_, communicator_, model_, optimizer_);
   model_->initialize(space_);
@@ -106,7 +112,8 @@ void Trainer::start() {
 }
 
 /// This rank's micro-batches of an update.
-std::vector<TokenBatch> Trainer::read_batches(std::int64_t step) {
+template <class Scalar>
+std::vector<TokenBatch> Trainer<Scalar>::read_batches(std::int64_t step) {
   const std::int64_t micro = configuration_.batch.micro;
   const std::int64_t micro_steps = configuration_.batch.sequences / (micro * communicator_.size());
   std::vector<TokenBatch> batches;
@@ -120,7 +127,8 @@ std::vector<TokenBatch> Trainer::read_batches(std::int64_t step) {
 
 /// Targets of an update that count, over all ranks and micro-batches; the gradients' scale has to be known before the
 /// first backward pass.
-double Trainer::count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const {
+template <class Scalar>
+double Trainer<Scalar>::count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const {
   const std::int64_t sequences = configuration_.batch.sequences;
   if (!stream_->has_loss_mask()) return static_cast<double>(sequences * configuration_.data.sequence_length);
   std::int64_t mine = 0;
@@ -134,7 +142,8 @@ double Trainer::count_targets(std::int64_t step, const std::vector<TokenBatch>& 
   return targets;
 }
 
-double Trainer::compute_gradients(std::int64_t step) {
+template <class Scalar>
+double Trainer<Scalar>::compute_gradients(std::int64_t step) {
   const std::vector<TokenBatch> batches = read_batches(step);
   const double targets = count_targets(step, batches);
   double loss = 0.0;
@@ -148,7 +157,8 @@ double Trainer::compute_gradients(std::int64_t step) {
   return communicator_.sum(loss) / targets;
 }
 
-UpdateMetrics Trainer::update(std::int64_t step) {
+template <class Scalar>
+UpdateMetrics Trainer<Scalar>::update(std::int64_t step) {
   const auto begin = std::chrono::steady_clock::now();
   UpdateMetrics metrics;
   metrics.step = step;
@@ -170,7 +180,8 @@ UpdateMetrics Trainer::update(std::int64_t step) {
   return metrics;
 }
 
-bool Trainer::is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const {
+template <class Scalar>
+bool Trainer<Scalar>::is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const {
   std::string reason;
   if (!gradient.nonfinite_parameter.empty())
     reason = fmt::format("the gradient of {} is not finite (loss {})", gradient.nonfinite_parameter, loss);
@@ -182,7 +193,8 @@ bool Trainer::is_to_be_skipped(std::int64_t step, double loss, const GradientNor
   return true;
 }
 
-void Trainer::log(const UpdateMetrics& metrics) const {
+template <class Scalar>
+void Trainer<Scalar>::log(const UpdateMetrics& metrics) const {
   const std::int64_t done = metrics.step + 1 - first_step_;
   const double left = seconds_trained_ / static_cast<double>(done) *
                       static_cast<double>(configuration_.schedule.steps - metrics.step - 1);
@@ -194,7 +206,8 @@ void Trainer::log(const UpdateMetrics& metrics) const {
   std::fflush(stdout);
 }
 
-void Trainer::evaluate_now(std::int64_t step) {
+template <class Scalar>
+void Trainer<Scalar>::evaluate_now(std::int64_t step) {
   const double loss = evaluate(space_, *model_, *validation_, configuration_.data.document_attention, communicator_);
   if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;
@@ -203,7 +216,8 @@ void Trainer::evaluate_now(std::int64_t step) {
              loss, std::exp(loss));
 }
 
-void Trainer::save(std::int64_t steps_done) {
+template <class Scalar>
+void Trainer<Scalar>::save(std::int64_t steps_done) {
   if (!is_root()) return;
   finish_checkpoint();
   const CheckpointHeader header{
@@ -213,7 +227,8 @@ void Trainer::save(std::int64_t steps_done) {
   pending_.emplace(write_training_state(space_, path, header, *model_, *optimizer_), configuration_.output.keep);
 }
 
-void Trainer::finish_checkpoint() {
+template <class Scalar>
+void Trainer<Scalar>::finish_checkpoint() {
   if (!pending_) return;
   pending_->finish();
   fmt::print("checkpoint {}\n", pending_->path().string());
@@ -221,18 +236,21 @@ void Trainer::finish_checkpoint() {
   pending_.reset();
 }
 
-void Trainer::finish() {
+template <class Scalar>
+void Trainer<Scalar>::finish() {
   finish_checkpoint();
   if (is_root() && skipped_ > 0) fmt::print("{} updates were skipped\n", skipped_);
   // On no rank is the run over before its last checkpoint is durable.
   communicator_.barrier();
 }
 
-bool Trainer::is_due(std::int64_t interval, std::int64_t steps_done) const {
+template <class Scalar>
+bool Trainer<Scalar>::is_due(std::int64_t interval, std::int64_t steps_done) const {
   return steps_done == configuration_.schedule.steps || (interval > 0 && steps_done % interval == 0);
 }
 
-void Trainer::log_memory() const {
+template <class Scalar>
+void Trainer<Scalar>::log_memory() const {
   const std::uint64_t arena = communicator_.maximum(arena_->bytes());
   const std::uint64_t peak = communicator_.maximum(read_resident_memory().peak);
   if (!is_root()) return;
@@ -240,7 +258,8 @@ void Trainer::log_memory() const {
              bytes_text(plan_.arena_bytes()), bytes_text(peak), peak, bytes_text(plan_.total_bytes()));
 }
 
-bool Trainer::run(const std::function<bool()>& stop_is_requested) {
+template <class Scalar>
+bool Trainer<Scalar>::run(const std::function<bool()>& stop_is_requested) {
   start();
   bool stopping = false;
   for (std::int64_t step = first_step_; step < configuration_.schedule.steps && !stopping; ++step) {
@@ -261,5 +280,8 @@ bool Trainer::run(const std::function<bool()>& stop_is_requested) {
   finish();
   return !stopping;
 }
+
+template class Trainer<float>;
+template class Trainer<BFloat16>;
 
 }  // namespace Sward

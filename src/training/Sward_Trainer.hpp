@@ -25,9 +25,11 @@ class TrainingError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// One training run on this rank: data, model, optimizer and output.
+/// One training run on this rank: data, model, optimizer and output. Weights and activations are stored as Scalar,
+/// which has to be what the configuration's precision asks for.
 ///
 /// The constructor checks all that can be checked, and throws InputError before anything is written.
+template <class Scalar>
 class Trainer {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
@@ -72,8 +74,8 @@ class Trainer {
   std::optional<CheckpointFile> checkpoint_;
   Plan plan_;
   std::optional<Arena<Space>> arena_;
-  std::optional<Llama<Space, float>> model_;
-  std::optional<Optimizer<Space, float>> optimizer_;
+  std::optional<Llama<Space, Scalar>> model_;
+  std::optional<Optimizer<Space, Scalar>> optimizer_;
   std::unique_ptr<MetricsFile> metrics_;
   std::optional<PendingCheckpoint> pending_;
   std::int64_t first_step_ = 0;

@@ -44,7 +44,7 @@ class SharedFolder {
          "batch.micro=1", "schedule.steps=11", "schedule.warmup_steps=6", "schedule.shape=cosine", "optimizer.clip=0.5",
          "output.evaluation_interval=5", "output.directory=" + (path_ / output).string()});
     std::int64_t done = 0;
-    Trainer trainer(configuration, resume, communicator_);
+    Trainer<float> trainer(configuration, resume, communicator_);
     return trainer.run([&] { return ++done >= stop && stop > 0 && communicator_.rank() == communicator_.size() - 1; });
   }
 
