@@ -234,7 +234,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
               tile_product<Tile>(
                   team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{slopes, 1, Tile::block}, query_tile,
                   [&](const int j, const int c, const Scalar added) { key_result[j * padded + c] += added; });
-              if constexpr (Tile::host) {
+              if (Tile::host) {
                 tile_product<Tile>(
                     team, Tile::stream, padded, Tile::block, TileFactor<Scalar>{slopes, Tile::block, 1}, key_rows,
                     [&](const int i, const int c, const Scalar product) { query_result[i * padded + c] = product; });
