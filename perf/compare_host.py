@@ -105,118 +105,18 @@ def time_sward(folder, method, arguments, warmup=3):
     return statistics.median(line["step_seconds"] for line in lines[warmup:])
 
 
-def peer_classes():
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    class CompressedProduct(torch.autograd.Function):
-        """y = x Wᵀ, whose backward gives the gradient of the selected rows (columns) alone."""
-
-        @staticmethod
-        def forward(context, x, weight, selected, by_rows, compressed):
-            context.save_for_backward(x, weight, selected)
-            context.by_rows = by_rows
-            return functional.linear(x, weight)
-
-        @staticmethod
-        def backward(context, dy):
-            x, weight, selected = context.saved_tensors
-            dy_rows, x_rows = dy.flatten(0, 1), x.flatten(0, 1)
-            if context.by_rows:
-                gradient = dy_rows.index_select(1, selected).t() @ x_rows
-            else:
-                gradient = dy_rows.t() @ x_rows.index_select(1, selected)
-            return dy @ weight, None, None, None, gradient
-
-    class Linear(nn.Module):
-        def __init__(self, inputs, outputs, rank):
-            super().__init__()
-            self.weight = nn.Parameter(0.02 * torch.randn(outputs, inputs), requires_grad=rank == 0)
-            self.rank = rank
-            if rank:
-                self.by_rows = outputs <= inputs
-                self.register_buffer("selected", torch.randperm(min(inputs, outputs))[:rank].sort().values)
-                shape = (rank, inputs) if self.by_rows else (outputs, rank)
-                self.compressed = nn.Parameter(torch.zeros(shape))
-
-        def forward(self, x):
-            if self.rank:
-                return CompressedProduct.apply(x, self.weight, self.selected, self.by_rows, self.compressed)
-            return functional.linear(x, self.weight)
-
-    class Norm(nn.Module):
-        def __init__(self, width):
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(width))
-
-        def forward(self, x):
-            return functional.rms_norm(x, self.weight.shape, self.weight, 1e-6)
-
-    def rotate(x, cosine, sine):
-        a, b = x.chunk(2, -1)
-        return torch.cat((a * cosine - b * sine, b * cosine + a * sine), -1)
-
-    class Block(nn.Module):
-        def __init__(self, rank):
-            super().__init__()
-            d, f = MODEL["hidden"], MODEL["ffn"]
-            self.attention_norm, self.mlp_norm = Norm(d), Norm(d)
-            self.query, self.key, self.value, self.output = (Linear(d, d, rank) for _ in range(4))
-            self.gate, self.up, self.down = Linear(d, f, rank), Linear(d, f, rank), Linear(f, d, rank)
-
-        def forward(self, x, cosine, sine):
-            shape = (*x.shape[:2], MODEL["heads"], -1)
-            y = self.attention_norm(x)
-            q, k, v = (part(y).view(shape).transpose(1, 2) for part in (self.query, self.key, self.value))
-            a = functional.scaled_dot_product_attention(rotate(q, cosine, sine), rotate(k, cosine, sine), v,
-                                                        is_causal=True)
-            x = x + self.output(a.transpose(1, 2).flatten(2))
-            y = self.mlp_norm(x)
-            return x + self.down(functional.silu(self.gate(y)) * self.up(y))
-
-    class Peer(nn.Module):
-        def __init__(self, rank):
-            super().__init__()
-            d, v, half = MODEL["hidden"], MODEL["vocabulary"], MODEL["hidden"] // MODEL["heads"] // 2
-            self.embedding = nn.Embedding(v, d)
-            self.blocks = nn.ModuleList(Block(rank) for _ in range(MODEL["layers"]))
-            self.norm, self.head = Norm(d), Linear(d, v, 0)
-            angles = torch.outer(torch.arange(MODEL["length"]), 10000.0 ** (-torch.arange(half) / half))
-            self.register_buffer("cosine", angles.cos())
-            self.register_buffer("sine", angles.sin())
-
-        def forward(self, tokens, targets):
-            x = self.embedding(tokens)
-            for block in self.blocks:
-                x = block(x, self.cosine, self.sine)
-            return functional.cross_entropy(self.head(self.norm(x)).flatten(0, 1), targets.flatten())
-
-    return Peer, Linear
-
-
 def time_peer(method, compiled, arguments, warmup=3):
     import torch
+    from peer_torch import Trainer
 
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
-    peer, linear = peer_classes()
-    model = peer(MODEL["rank"] if method == "grass" else 0)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0, fused=True)
-    projected = [part for part in model.modules() if isinstance(part, linear) and part.rank]
-    network = torch.compile(model) if compiled else model
+    trainer = Trainer(MODEL, MODEL["rank"] if method == "grass" else 0, compiled)
     tokens = torch.randint(0, MODEL["vocabulary"], (arguments.sequences, MODEL["length"] + 1))
     seconds = []
     for _ in range(warmup + arguments.steps):
         begin = time.perf_counter()
-        network(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()).backward()
-        optimizer.step()
-        with torch.no_grad():
-            for part in projected:
-                part.weight.index_add_(0 if part.by_rows else 1, part.selected, part.compressed)
-                part.compressed.zero_()
-        optimizer.zero_grad()
+        trainer.update(tokens)
         seconds.append(time.perf_counter() - begin)
     return statistics.median(seconds[warmup:])
 
