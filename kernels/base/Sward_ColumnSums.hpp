@@ -18,9 +18,9 @@ void column_sums(const std::string& label, const ExecutionSpace& space, int rows
   constexpr bool host = runs_on_host<ExecutionSpace>;
   constexpr int lanes = host ? 32 : 1;
   constexpr int width = host ? 1 : 32;
-  constexpr int groups = host ? 1 : 8;
+  constexpr int groups = host ? 1 : 32;
   constexpr int share = width * lanes;
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
+  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<width * groups, 1>>;
   using Partial = Kokkos::View<double**, Kokkos::LayoutRight, typename ExecutionSpace::scratch_memory_space,
                                Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Policy policy(space, (columns + share - 1) / share, width * groups);

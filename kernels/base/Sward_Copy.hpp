@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_CopyRows.hpp"
 
 namespace Sward {
 
@@ -12,15 +13,8 @@ template <class ExecutionSpace, class Source, class Target>
 void copy(const ExecutionSpace& space, const Source& source, const Target& target) {
   static_assert(Source::rank() == 2 && Target::rank() == 2, "Sward::copy: source and target must be matrices");
   require_extents("Sward::copy", "target", {target.extent(0), target.extent(1)}, {source.extent(0), source.extent(1)});
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
-  const int rows = static_cast<int>(source.extent(0));
-  const int columns = static_cast<int>(source.extent(1));
-  Kokkos::parallel_for(
-      "Sward::copy", Policy(space, rows, Kokkos::AUTO), KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        const int row = team.league_rank();
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, columns),
-                             [&](const int j) { target(row, j) = source(row, j); });
-      });
+  copy_rows(
+      "Sward::copy", space, source, KOKKOS_LAMBDA(const int row) { return row; }, target);
 }
 
 }  // namespace Sward

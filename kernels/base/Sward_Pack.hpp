@@ -4,6 +4,13 @@
 #include <cstdint>
 #include <cstring>
 
+// Loops over arrays that are to stay in registers have to be unrolled, which compilers for GPUs do up to a limit.
+#if defined(__CUDA_ARCH__) || defined(__clang__)
+#define SWARD_UNROLL _Pragma("unroll")
+#else
+#define SWARD_UNROLL
+#endif
+
 namespace Sward {
 
 /// N neighbouring elements of a row, moved in accesses of up to 16 bytes.
@@ -33,15 +40,27 @@ KOKKOS_INLINE_FUNCTION void store_pack(const Pack<T, N>& pack, T* target) {
   KOKKOS_IF_ON_HOST((std::memcpy(target, &pack, sizeof(pack));))
 }
 
-/// Whether every row of a matrix can be moved in packs of N: its start and its rows are aligned, and its columns are a
-/// multiple of N.
+/// Whether every row of a matrix, or a vector, can be moved in packs of N: its start and its rows are aligned, its
+/// elements are neighbours, and a row's are a multiple of N. True of anything for N = 1.
 template <int N, class View>
 bool is_packable(const View& view) {
-  static_assert(View::rank() == 2, "Sward::is_packable: the view must be a matrix");
-  using Aligned = Pack<typename View::non_const_value_type, N>;
-  const std::size_t row_bytes = view.stride(0) * sizeof(typename View::non_const_value_type);
-  return view.extent(1) % N == 0 && reinterpret_cast<std::uintptr_t>(view.data()) % alignof(Aligned) == 0 &&
-         (view.extent(0) <= 1 || row_bytes % alignof(Aligned) == 0);
+  static_assert(View::rank() == 1 || View::rank() == 2, "Sward::is_packable: the view must have rank 1 or 2");
+  using Scalar = typename View::non_const_value_type;
+  constexpr std::size_t alignment = alignof(Pack<Scalar, N>);
+  constexpr std::size_t last = View::rank() - 1;
+  const bool rows_are_aligned =
+      View::rank() == 1 || view.extent(0) <= 1 || view.stride(0) * sizeof(Scalar) % alignment == 0;
+  return N == 1 || (view.extent(last) % N == 0 && (view.stride(last) == 1 || view.extent(last) <= 1) &&
+                    reinterpret_cast<std::uintptr_t>(view.data()) % alignment == 0 && rows_are_aligned);
+}
+
+/// Each element in another type, computed with or stored.
+template <class T, class Source, int N>
+KOKKOS_INLINE_FUNCTION Pack<T, N> convert_pack(const Pack<Source, N>& source) {
+  Pack<T, N> result;
+  SWARD_UNROLL
+  for (int i = 0; i < N; ++i) result[i] = static_cast<T>(source[i]);
+  return result;
 }
 
 }  // namespace Sward

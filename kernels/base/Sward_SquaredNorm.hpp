@@ -6,25 +6,30 @@
 
 namespace Sward {
 
+/// squared_norm that reads packs of N.
+template <int N, class ExecutionSpace, class Values, class Result>
+void squared_norm_of_packs(const ExecutionSpace& space, const Values& values, const Result& result) {
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_reduce(
+      "Sward::squared_norm", row_policy(space, static_cast<int>(values.extent(0))),
+      KOKKOS_LAMBDA(const Member& team, double& total) {
+        const double squares = team_row_sum<N>(team, values, team.league_rank(), [](const auto element) {
+          const double value = static_cast<double>(element);
+          return value * value;
+        });
+        Kokkos::single(Kokkos::PerTeam(team), [&] { total += squares; });
+      },
+      result);
+}
+
 /// The sum of the squares of a matrix's elements, in double, into a view of rank 0. Asynchronous on `space`.
 template <class ExecutionSpace, class Values, class Result>
 void squared_norm(const ExecutionSpace& space, const Values& values, const Result& result) {
   static_assert(Values::rank() == 2, "Sward::squared_norm: values must be a matrix");
   static_assert(Result::rank() == 0, "Sward::squared_norm: result must be a view of rank 0");
-  const int rows = static_cast<int>(values.extent(0));
-  const int columns = static_cast<int>(values.extent(1));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_reduce(
-      "Sward::squared_norm", row_policy(space, rows),
-      KOKKOS_LAMBDA(const Member& team, double& total) {
-        const int row = team.league_rank();
-        const double square = team_sum(team, columns, [&](const int j) {
-          const double value = static_cast<double>(values(row, j));
-          return value * value;
-        });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { total += square; });
-      },
-      result);
+  constexpr int N = runs_on_host<ExecutionSpace> ? 1 : pack_size<typename Values::non_const_value_type>;
+  is_packable<N>(values) ? squared_norm_of_packs<N>(space, values, result)
+                         : squared_norm_of_packs<1>(space, values, result);
 }
 
 }  // namespace Sward

@@ -3,6 +3,9 @@
 #include <Kokkos_Core.hpp>
 #include <type_traits>
 
+#include "Sward_BFloat16.hpp"
+#include "Sward_Pack.hpp"
+
 // Promises that the iterations of the loop that follows do not depend on each other (they may read and write the same
 // element within one iteration), so that a compiler for hosts vectorizes without asking whether the operands overlap.
 #if defined(__CUDA_ARCH__)
@@ -26,6 +29,15 @@ template <class ExecutionSpace>
 Kokkos::TeamPolicy<ExecutionSpace> row_policy(const ExecutionSpace& space, int rows) {
   return Kokkos::TeamPolicy<ExecutionSpace>(space, rows, runs_on_host<ExecutionSpace> ? 1 : 128);
 }
+
+/// Threads of a GPU that exchange values without memory, and take neighbouring packs; one thread on hosts.
+template <class ExecutionSpace>
+inline constexpr int vector_lanes = runs_on_host<ExecutionSpace> ? 1 : 32;
+
+/// The type in which terms made of elements of type T are added up where there are many: double, but float for two-byte
+/// storage, whose elements carry an error of 2^-9 already.
+template <class T>
+using SumTerm = std::conditional_t<std::is_same_v<std::remove_const_t<T>, BFloat16>, float, double>;
 
 /// Calls function(begin, end) on pieces of [0, count), spread over the team. Pieces are long on hosts, where the loop
 /// inside the function is to be vectorized, and of one element on GPUs, where neighbouring threads take neighbours.
@@ -81,6 +93,20 @@ KOKKOS_INLINE_FUNCTION double team_sum(const Team& team, int count, const Term& 
       },
       total);
   return total;
+}
+
+/// The sum of term(x) over the elements x of one row of a matrix, for all threads of the team; the row is read in packs
+/// of N, which must be packable.
+template <int N, class Team, class Values, class Term>
+KOKKOS_INLINE_FUNCTION double team_row_sum(const Team& team, const Values& values, int row, const Term& term) {
+  const int columns = static_cast<int>(values.extent(1));
+  return team_sum(team, columns / N, [&](const int place) {
+    const auto pack = load_pack<N>(&values(row, place * N));
+    auto sum = term(pack[0]);
+    SWARD_UNROLL
+    for (int e = 1; e < N; ++e) sum += term(pack[e]);
+    return sum;
+  });
 }
 
 /// The largest of term(i) over [0, count), count > 0, for all threads of the team. NaN terms may be passed over.

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_CopyRows.hpp"
 #include "Sward_GatherColumns.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -23,16 +24,8 @@ void project_rows(const ExecutionSpace& space, const RowSelection<ExecutionSpace
                   {by_rows ? rank : values.extent(0), by_rows ? values.extent(1) : rank});
   if (!by_rows) return gather_columns(function, space, selection.rows, values, compressed);
   const auto rows = selection.rows;
-  const int columns = static_cast<int>(values.extent(1));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      function, row_policy(space, selection.rank()), KOKKOS_LAMBDA(const Member& team) {
-        const int slot = team.league_rank();
-        const int row = rows(slot);
-        for_each_chunk(team, columns, [&](const int begin, const int end) {
-          for (int j = begin; j < end; ++j) compressed(slot, j) = values(row, j);
-        });
-      });
+  copy_rows(
+      function, space, values, KOKKOS_LAMBDA(const int slot) { return rows(slot); }, compressed);
 }
 
 }  // namespace Sward

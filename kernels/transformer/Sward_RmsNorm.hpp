@@ -3,10 +3,92 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
-#include "Sward_ColumnSums.hpp"
+#include "Sward_Pack.hpp"
+#include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
+
+/// rms_norm for rows of up to N * count * lanes elements: a thread with its lanes holds a row in registers, so that it is
+/// read once.
+template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
+void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
+                           const InverseRms& inverse_rms, const Output& output) {
+  using Scalar = typename Output::non_const_value_type;
+  using Stored = typename Input::non_const_value_type;
+  using Sum = SumTerm<Stored>;
+  constexpr int lanes = vector_lanes<ExecutionSpace>;
+  constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
+  const int rows = static_cast<int>(input.extent(0));
+  const int columns = static_cast<int>(input.extent(1));
+  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 1>>;
+  Kokkos::parallel_for(
+      "Sward::rms_norm", Policy(space, (rows + team_size - 1) / team_size, team_size, lanes),
+      KOKKOS_LAMBDA(const typename Policy::member_type& team) {
+        const int row = team.league_rank() * team_size + team.team_rank();
+        if (row >= rows) return;
+        Pack<Stored, N> x[count];
+        Sum squares = 0;
+        Kokkos::parallel_reduce(
+            Kokkos::ThreadVectorRange(team, lanes),
+            [&](const int lane, Sum& sum) {
+              SWARD_UNROLL
+              for (int k = 0; k < count; ++k) {
+                const int j = (k * lanes + lane) * N;
+                if (j < columns) x[k] = load_pack<N>(&input(row, j));
+              }
+              SWARD_UNROLL
+              for (int k = 0; k < count; ++k) {
+                if ((k * lanes + lane) * N >= columns) continue;
+                Sum part = 0;
+                SWARD_UNROLL
+                for (int e = 0; e < N; ++e) part += static_cast<Sum>(x[k][e]) * static_cast<Sum>(x[k][e]);
+                sum += part;
+              }
+            },
+            squares);
+        const auto inverse =
+            static_cast<Real<Scalar>>(1 / Kokkos::sqrt(static_cast<double>(squares) / columns + epsilon));
+        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
+          SWARD_UNROLL
+          for (int k = 0; k < count; ++k) {
+            const int j = (k * lanes + lane) * N;
+            if (j >= columns) continue;
+            const auto factor = load_pack<N>(&weight(j));
+            Pack<Scalar, N> result;
+            SWARD_UNROLL
+            for (int e = 0; e < N; ++e) result[e] = static_cast<Scalar>(x[k][e] * inverse * factor[e]);
+            store_pack(result, &output(row, j));
+          }
+        });
+        Kokkos::single(Kokkos::PerThread(team), [&] { inverse_rms(row) = inverse; });
+      });
+}
+
+/// rms_norm for rows of any length, which are read twice.
+template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
+void rms_norm_in_two_passes(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
+                            const InverseRms& inverse_rms, const Output& output) {
+  using Scalar = typename Output::non_const_value_type;
+  using Sum = SumTerm<typename Input::non_const_value_type>;
+  const int columns = static_cast<int>(input.extent(1));
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_for(
+      "Sward::rms_norm", row_policy(space, static_cast<int>(input.extent(0))), KOKKOS_LAMBDA(const Member& team) {
+        const int row = team.league_rank();
+        const double squares = team_sum(team, columns, [&](const int j) {
+          const Sum x = input(row, j);
+          return x * x;
+        });
+        const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(squares / columns + epsilon));
+        for_each_chunk(team, columns, [&](const int begin, const int end) {
+          SWARD_INDEPENDENT_ITERATIONS
+          for (int j = begin; j < end; ++j)
+            output(row, j) = static_cast<Scalar>(input(row, j) * inverse * weight(j));
+        });
+        Kokkos::single(Kokkos::PerTeam(team), [&] { inverse_rms(row) = inverse; });
+      });
+}
 
 /// output(i, j) = input(i, j) * inverse_rms(i) * weight(j), inverse_rms(i) = 1 / sqrt(mean_j input(i, j)^2 + epsilon).
 /// input and output are b x n, weight has n and inverse_rms b elements; output may be input.
@@ -16,89 +98,24 @@ void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& wei
               const InverseRms& inverse_rms, const Output& output) {
   static_assert(Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 && Output::rank() == 2,
                 "Sward::rms_norm: input and output must be matrices, weight and inverse_rms vectors");
-  using Scalar = typename Output::non_const_value_type;
   require_extents("Sward::rms_norm", "weight", {weight.extent(0)}, {input.extent(1)});
   require_extents("Sward::rms_norm", "inverse_rms", {inverse_rms.extent(0)}, {input.extent(0)});
   require_extents("Sward::rms_norm", "output", {output.extent(0), output.extent(1)},
                   {input.extent(0), input.extent(1)});
-  const int rows = static_cast<int>(input.extent(0));
-  const int columns = static_cast<int>(input.extent(1));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      "Sward::rms_norm", row_policy(space, rows), KOKKOS_LAMBDA(const Member& team) {
-        const int row = team.league_rank();
-        const double squares = team_sum(team, columns, [&](const int j) {
-          const double x = input(row, j);
-          return x * x;
-        });
-        const Scalar inverse = static_cast<Scalar>(1 / Kokkos::sqrt(squares / columns + epsilon));
-        for_each_chunk(team, columns, [&](const int begin, const int end) {
-          SWARD_INDEPENDENT_ITERATIONS
-          for (int j = begin; j < end; ++j) output(row, j) = input(row, j) * inverse * weight(j);
-        });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { inverse_rms(row) = inverse; });
-      });
-}
-
-/// The part of rms_norm_backward for the input: input_gradient += inverse (weight dY - x inverse^2 mean(dY weight x)).
-template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient>
-void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                             const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient) {
-  using Scalar = typename InputGradient::non_const_value_type;
-  const int rows = static_cast<int>(input.extent(0));
-  const int columns = static_cast<int>(input.extent(1));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      "Sward::rms_norm_backward::input", row_policy(space, rows), KOKKOS_LAMBDA(const Member& team) {
-        const int row = team.league_rank();
-        const double product = team_sum(team, columns, [&](const int j) {
-          return static_cast<double>(output_gradient(row, j)) * weight(j) * input(row, j);
-        });
-        const Scalar inverse = inverse_rms(row);
-        const double cube = static_cast<double>(inverse) * inverse * inverse;
-        const Scalar along = static_cast<Scalar>(cube * product / columns);
-        for_each_chunk(team, columns, [&](const int begin, const int end) {
-          SWARD_INDEPENDENT_ITERATIONS
-          for (int j = begin; j < end; ++j)
-            input_gradient(row, j) += inverse * weight(j) * output_gradient(row, j) - along * input(row, j);
-        });
-      });
-}
-
-/// The part of rms_norm_backward for the weight: weight_gradient(j) += sum_i dY(i, j) x(i, j) inverse(i).
-template <class ExecutionSpace, class OutputGradient, class Input, class InverseRms, class WeightGradient>
-void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                              const InverseRms& inverse_rms, const WeightGradient& weight_gradient) {
-  using Scalar = typename WeightGradient::non_const_value_type;
-  column_sums(
-      "Sward::rms_norm_backward::weight", space, static_cast<int>(input.extent(0)), static_cast<int>(input.extent(1)),
-      KOKKOS_LAMBDA(const int i, const int j) {
-        return static_cast<double>(output_gradient(i, j)) * static_cast<double>(input(i, j)) *
-               static_cast<double>(inverse_rms(i));
-      },
-      KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Scalar>(sum); });
-}
-
-/// Gradients of rms_norm, added to input_gradient (b x n) and weight_gradient (n). inverse_rms is what rms_norm wrote.
-/// The sum over tokens has a fixed order: the same bits at any number of threads.
-template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
-          class WeightGradient>
-void rms_norm_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                       const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
-                       const WeightGradient& weight_gradient) {
-  static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 &&
-                    InputGradient::rank() == 2 && WeightGradient::rank() == 1,
-                "Sward::rms_norm_backward: weight, its gradient and inverse_rms must be vectors, the others matrices");
-  const char* const function = "Sward::rms_norm_backward";
-  require_extents(function, "output_gradient", {output_gradient.extent(0), output_gradient.extent(1)},
-                  {input.extent(0), input.extent(1)});
-  require_extents(function, "weight", {weight.extent(0)}, {input.extent(1)});
-  require_extents(function, "inverse_rms", {inverse_rms.extent(0)}, {input.extent(0)});
-  require_extents(function, "input_gradient", {input_gradient.extent(0), input_gradient.extent(1)},
-                  {input.extent(0), input.extent(1)});
-  require_extents(function, "weight_gradient", {weight_gradient.extent(0)}, {input.extent(1)});
-  rms_norm_input_gradient(space, output_gradient, input, weight, inverse_rms, input_gradient);
-  rms_norm_weight_gradient(space, output_gradient, input, inverse_rms, weight_gradient);
+  if constexpr (!runs_on_host<ExecutionSpace>) {
+    constexpr int N = pack_size<typename Input::non_const_value_type>;
+    constexpr std::size_t row_of_one = N * vector_lanes<ExecutionSpace>;
+    if (is_packable<N>(input) && is_packable<N>(weight) && is_packable<N>(output)) {
+      const std::size_t columns = input.extent(1);
+      if (columns <= 2 * row_of_one)
+        return rms_norm_in_registers<N, 2>(space, input, weight, epsilon, inverse_rms, output);
+      if (columns <= 8 * row_of_one)
+        return rms_norm_in_registers<N, 8>(space, input, weight, epsilon, inverse_rms, output);
+      if (columns <= 32 * row_of_one)
+        return rms_norm_in_registers<N, 32>(space, input, weight, epsilon, inverse_rms, output);
+    }
+  }
+  rms_norm_in_two_passes(space, input, weight, epsilon, inverse_rms, output);
 }
 
 }  // namespace Sward

@@ -3,6 +3,8 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_Pack.hpp"
+#include "Sward_Real.hpp"
 #include "Sward_RotaryScaling.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -35,10 +37,64 @@ void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling
       });
 }
 
+/// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes.
+template <int N, class ExecutionSpace, class Table, class Values>
+void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine,
+                         int heads, const Values& x, Real<typename Values::non_const_value_type> direction) {
+  using Scalar = typename Values::non_const_value_type;
+  constexpr int lanes = vector_lanes<ExecutionSpace>;
+  constexpr int count = 2;
+  const int pairs = static_cast<int>(cosine.extent(1));
+  const int length = static_cast<int>(cosine.extent(0));
+  const int tokens = static_cast<int>(x.extent(0));
+  const int packs = pairs / N;
+  using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
+  constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
+  Kokkos::parallel_for(
+      label, Policy(space, (tokens + team_size - 1) / team_size, team_size, lanes),
+      KOKKOS_LAMBDA(const typename Policy::member_type& team) {
+        const int token = team.league_rank() * team_size + team.team_rank();
+        if (token >= tokens) return;
+        const int position = token % length;
+        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
+          for (int first = lane; first < heads * packs; first += count * lanes) {
+            Pack<Scalar, N> a[count], b[count];
+            SWARD_UNROLL
+            for (int k = 0; k < count; ++k) {
+              const int item = first + k * lanes;
+              if (item >= heads * packs) continue;
+              const int column = item / packs * 2 * pairs + item % packs * N;
+              a[k] = load_pack<N>(&x(token, column));
+              b[k] = load_pack<N>(&x(token, column + pairs));
+            }
+            SWARD_UNROLL
+            for (int k = 0; k < count; ++k) {
+              const int item = first + k * lanes;
+              if (item >= heads * packs) continue;
+              const int pair = item % packs * N;
+              const int column = item / packs * 2 * pairs + pair;
+              const auto c = load_pack<N>(&cosine(position, pair));
+              const auto s = load_pack<N>(&sine(position, pair));
+              Pack<Scalar, N> turned_a, turned_b;
+              SWARD_UNROLL
+              for (int e = 0; e < N; ++e) {
+                const Real<Scalar> along = c[e];
+                const Real<Scalar> across = direction * s[e];
+                turned_a[e] = static_cast<Scalar>(a[k][e] * along - b[k][e] * across);
+                turned_b[e] = static_cast<Scalar>(b[k][e] * along + a[k][e] * across);
+              }
+              store_pack(turned_a, &x(token, column));
+              store_pack(turned_b, &x(token, column + pairs));
+            }
+          }
+        });
+      });
+}
+
 /// Turns every pair (x_i, x_{i + head/2}) of every head by `direction` times the angle of the token's position.
 template <class ExecutionSpace, class Table, class Values>
 void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine, int heads,
-                  const Values& x, typename Values::non_const_value_type direction) {
+                  const Values& x, Real<typename Values::non_const_value_type> direction) {
   static_assert(Table::rank() == 2 && Values::rank() == 2, "Sward::rotary_embedding: the operands must be matrices");
   using Scalar = typename Values::non_const_value_type;
   const int pairs = static_cast<int>(cosine.extent(1));
@@ -48,25 +104,32 @@ void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& c
   require(heads > 0 && x.extent(1) == static_cast<std::size_t>(heads) * 2 * cosine.extent(1), label,
           "x must have heads * head_size columns, and head_size must be twice the columns of the tables");
   require(length > 0 || tokens == 0, label, "the tables have no positions");
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      label, row_policy(space, tokens), KOKKOS_LAMBDA(const Member& team) {
-        const int token = team.league_rank();
-        const int position = token % length;
-        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, heads), [&](const int head) {
-          const int first = head * 2 * pairs;
-          const int second = first + pairs;
-          SWARD_INDEPENDENT_ITERATIONS
-          for (int i = 0; i < pairs; ++i) {
-            const Scalar c = cosine(position, i);
-            const Scalar s = direction * sine(position, i);
-            const Scalar a = x(token, first + i);
-            const Scalar b = x(token, second + i);
-            x(token, first + i) = a * c - b * s;
-            x(token, second + i) = b * c + a * s;
-          }
+  if constexpr (runs_on_host<ExecutionSpace>) {
+    using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+    Kokkos::parallel_for(
+        label, row_policy(space, tokens), KOKKOS_LAMBDA(const Member& team) {
+          const int token = team.league_rank();
+          const int position = token % length;
+          Kokkos::parallel_for(Kokkos::TeamThreadRange(team, heads), [&](const int head) {
+            const int first = head * 2 * pairs;
+            const int second = first + pairs;
+            SWARD_INDEPENDENT_ITERATIONS
+            for (int i = 0; i < pairs; ++i) {
+              const Real<Scalar> c = cosine(position, i);
+              const Real<Scalar> s = direction * sine(position, i);
+              const Real<Scalar> a = x(token, first + i);
+              const Real<Scalar> b = x(token, second + i);
+              x(token, first + i) = static_cast<Scalar>(a * c - b * s);
+              x(token, second + i) = static_cast<Scalar>(b * c + a * s);
+            }
+          });
         });
-      });
+  } else {
+    constexpr int N = pack_size<Scalar>;
+    const bool packable = is_packable<N>(x) && is_packable<N>(cosine) && is_packable<N>(sine);
+    packable ? rotate_packed_pairs<N>(label, space, cosine, sine, heads, x, direction)
+             : rotate_packed_pairs<1>(label, space, cosine, sine, heads, x, direction);
+  }
 }
 
 /// Rotary position embedding in place, in the convention of Hugging Face's LLaMA: the two halves of a head form the

@@ -2,6 +2,7 @@
 #include "Sward_Benchmark.hpp"
 #include "Sward_CrossEntropy.hpp"
 #include "Sward_RmsNorm.hpp"
+#include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Swiglu.hpp"
 
@@ -91,8 +92,9 @@ void rms_norm_backward_of(benchmark::State& state) {
   const Vector<float, Space> inverse_rms("inverse rms", rows.tokens);
   const Matrix<float, Space> input_gradient("input gradient", rows.tokens, rows.width);
   const Vector<float, Space> weight_gradient("weight gradient", rows.width);
+  const Matrix<float, Space> partials("partials", rms_norm_partial_rows<Space>, rows.width);
   measure(state, rows.bytes(4), 0, [&] {
-    rms_norm_backward(Space(), output_gradient, input, weight, inverse_rms, input_gradient, weight_gradient);
+    rms_norm_backward(Space(), output_gradient, input, weight, inverse_rms, input_gradient, partials, weight_gradient);
   });
 }
 

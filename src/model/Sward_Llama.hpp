@@ -11,6 +11,7 @@
 #include "Sward_GradientSink.hpp"
 #include "Sward_LlamaShape.hpp"
 #include "Sward_ParameterList.hpp"
+#include "Sward_Real.hpp"
 
 namespace Sward {
 
@@ -90,7 +91,8 @@ class Llama {
   };
   struct Gradients {
     Matrix hidden, normed, product, query_key_value, output;
-    ValueMatrix delta;
+    ValueMatrix delta, norm_partials;
+    Vector<int> embedding_workspace;
   };
 
   void plan_weights(Arena<ExecutionSpace>& arena);

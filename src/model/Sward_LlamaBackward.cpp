@@ -1,8 +1,8 @@
-#include "Sward_Embedding.hpp"
+#include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Llama.hpp"
 #include "Sward_MatrixProduct.hpp"
-#include "Sward_RmsNorm.hpp"
+#include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Swiglu.hpp"
 
@@ -55,7 +55,7 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   deliver(sink, block.gate, without_padding(gate), m.normed);
   deliver(sink, block.up, without_padding(up), m.normed);
   input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
-  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden,
+  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
                     dense_vector(sink, block.mlp_norm));
   sink.complete(block.mlp_norm);
 }
@@ -78,7 +78,7 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.value, value, a.normed);
   input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
-                    dense_vector(sink, block.attention_norm));
+                    g.norm_partials, dense_vector(sink, block.attention_norm));
   sink.complete(block.attention_norm);
 }
 
@@ -90,14 +90,15 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   if (head_ != embedding_) sink.complete(head_);
   fill(space, gradients_.hidden, Scalar(0.0F));
   rms_norm_backward(space, gradients_.normed, hidden_.back(), norm_weight(final_norm_), final_inverse_rms_,
-                    gradients_.hidden, dense_vector(sink, final_norm_));
+                    gradients_.hidden, gradients_.norm_partials, dense_vector(sink, final_norm_));
   sink.complete(final_norm_);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {
     recompute_block(space, layer);
     backward_mlp(space, layer, sink);
     backward_attention(space, layer, sink);
   }
-  embedding_backward(space, inputs_, gradients_.hidden, sink.dense_gradient(embedding_));
+  embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace,
+                     sink.dense_gradient(embedding_));
   sink.complete(embedding_);
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Llama.hpp"
+#include "Sward_RmsNormBackward.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -170,13 +172,16 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto width = static_cast<std::size_t>(width_);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
+  const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
   gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
                 arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
                 arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
                 arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
                                               static_cast<std::size_t>(query_key_value_size())),
                 arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
-                arena.template matrix<Value>("attention delta", kind, tokens, heads)};
+                arena.template matrix<Value>("attention delta", kind, tokens, heads),
+                arena.template matrix<Value>("rms norm partials", kind, rms_norm_partial_rows<ExecutionSpace>, hidden),
+                arena.template vector<int>("positions by token", kind, embedding_workspace_size(tokens, vocabulary))};
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;

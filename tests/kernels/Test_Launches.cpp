@@ -10,6 +10,7 @@
 #include "Sward_Copy.hpp"
 #include "Sward_CrossEntropy.hpp"
 #include "Sward_Embedding.hpp"
+#include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_LaunchRecording.hpp"
 #include "Sward_MatrixProduct.hpp"
@@ -18,6 +19,7 @@
 #include "Sward_ProjectRows.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_RmsNorm.hpp"
+#include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_RowNorms.hpp"
 #include "Sward_SampleRows.hpp"
@@ -61,6 +63,8 @@ struct Operands {
   Vector<float, Space> by_token = random_vector<float, Space>(tokens, 18, 0.5, 1);
   Vector<double, Space> norms = random_vector<double, Space>(hidden, 19, 0.5, 1);
   Vector<int, Space> targets = make_vector<int, Space>(tokens, [](std::size_t i) { return static_cast<int>(i); });
+  Matrix<float, Space> partials{"partials", rms_norm_partial_rows<Space>, hidden};
+  Vector<int, Space> places{"places", embedding_workspace_size(tokens, hidden)};
   Kokkos::View<double, Space> square_sum{"square sum"};
   SelectionMemory<Space> memory{hidden, rank};
 };
@@ -93,10 +97,10 @@ void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
   rotary_embedding_backward(space, x.cosine, x.sine, 2, x.b);
   swiglu(space, x.a, x.b, x.c);
   swiglu_backward(space, x.a, x.b, x.c, x.d, x.e);
-  rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.weight_gradient);
+  rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.partials, x.weight_gradient);
   cross_entropy(space, x.a, x.targets, x.by_token);
   cross_entropy_backward(space, x.targets, 1.0F, x.a, x.by_token);
-  embedding_backward(space, x.targets, x.a, x.square);
+  embedding_backward(space, x.targets, x.a, x.places, x.square);
 }
 
 template <class Space>
