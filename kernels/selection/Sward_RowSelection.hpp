@@ -36,7 +36,6 @@ struct SelectionWorkspace {
   List<std::uint64_t> cumulative;  ///< m
   List<int> order;                 ///< m
   List<int> drawn;                 ///< r
-  List<double> largest;            ///< 1
 };
 
 /// Throws unless norms, workspace and selection belong to the same matrix and 1 <= r <= m.
@@ -48,10 +47,10 @@ void check_selection(const char* function, const Norms& norms, const SelectionWo
   const std::size_t rank = selection.rows.extent(0);
   require_extents(function, "norms", {norms.extent(0)}, {extent});
   require_extents(function, "selection.scale", {selection.scale.extent(0)}, {rank});
-  require_extents(function, "workspace",
-                  {workspace.keys.extent(0), workspace.cumulative.extent(0), workspace.order.extent(0),
-                   workspace.drawn.extent(0), workspace.largest.extent(0)},
-                  {extent, extent, extent, rank, 1});
+  require_extents(
+      function, "workspace",
+      {workspace.keys.extent(0), workspace.cumulative.extent(0), workspace.order.extent(0), workspace.drawn.extent(0)},
+      {extent, extent, extent, rank});
   require(rank >= 1 && rank <= extent, function,
           "the rank is " + std::to_string(rank) + ", wanted 1 to " + std::to_string(extent));
 }

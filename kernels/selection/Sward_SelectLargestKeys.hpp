@@ -28,25 +28,34 @@ void rank_keys(const std::string& label, const ExecutionSpace& space, const Keys
       });
 }
 
+/// One team for a whole vector, for passes over it that depend on each other. A launch costs more than such a pass.
+template <class ExecutionSpace>
+Kokkos::TeamPolicy<ExecutionSpace> single_team_policy(const ExecutionSpace& space) {
+  return Kokkos::TeamPolicy<ExecutionSpace>(space, 1, runs_on_host<ExecutionSpace> ? 1 : 512);
+}
+
 /// Selects the r rows with the largest workspace.keys, in ascending order of the row, with scale 1.
 template <class ExecutionSpace>
 void select_largest_keys(const std::string& label, const ExecutionSpace& space,
                          const SelectionWorkspace<ExecutionSpace>& workspace,
                          const RowSelection<ExecutionSpace>& selection) {
   rank_keys(label, space, workspace.keys, workspace.order);
+  const int extent = selection.extent;
   const int rank = selection.rank();
   const auto order = workspace.order;
   const auto rows = selection.rows;
   const auto scale = selection.scale;
-  Kokkos::parallel_scan(
-      label, Kokkos::RangePolicy<ExecutionSpace>(space, 0, selection.extent),
-      KOKKOS_LAMBDA(const int k, int& slot, const bool is_final) {
-        if (order(k) >= rank) return;
-        if (is_final) {
-          rows(slot) = k;
-          scale(slot) = 1.0F;
-        }
-        ++slot;
+  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  Kokkos::parallel_for(
+      label, single_team_policy(space), KOKKOS_LAMBDA(const Member& team) {
+        Kokkos::parallel_scan(Kokkos::TeamThreadRange(team, extent), [&](const int k, int& slot, const bool is_final) {
+          if (order(k) >= rank) return;
+          if (is_final) {
+            rows(slot) = k;
+            scale(slot) = 1.0F;
+          }
+          ++slot;
+        });
       });
 }
 

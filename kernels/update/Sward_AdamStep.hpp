@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "Sward_Check.hpp"
-
 namespace Sward {
 
 /// Adam's constants in one update.
@@ -41,17 +39,5 @@ struct AdamFormula {
     return first_moment * correction1 / (Kokkos::sqrt(second_moment * correction2) + epsilon);
   }
 };
-
-/// Throws unless both moments have the extents of the gradient and the count is positive.
-template <class Gradient, class Moment>
-void check_adam(const char* function, const AdamStep& step, const Gradient& gradient, const Moment& first_moment,
-                const Moment& second_moment) {
-  static_assert(Gradient::rank() == 2 && Moment::rank() == 2, "Sward: gradient and moments must be matrices");
-  require(step.count >= 1, function, "the count is " + std::to_string(step.count) + ", wanted 1 or more");
-  require_extents(function, "first_moment", {first_moment.extent(0), first_moment.extent(1)},
-                  {gradient.extent(0), gradient.extent(1)});
-  require_extents(function, "second_moment", {second_moment.extent(0), second_moment.extent(1)},
-                  {gradient.extent(0), gradient.extent(1)});
-}
 
 }  // namespace Sward

@@ -3,66 +3,50 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_ElementBlock.hpp"
+#include "Sward_Rounding.hpp"
 #include "Sward_RowSelection.hpp"
-#include "Sward_TeamChunks.hpp"
+#include "Sward_SelectedWeights.hpp"
 
 namespace Sward {
 
-/// The slot after the last one that holds the same row as `slot`.
-template <class ExecutionSpace>
-KOKKOS_INLINE_FUNCTION int end_of_row(const RowSelection<ExecutionSpace>& selection, int slot) {
-  int end = slot + 1;
-  while (end < selection.rank() && selection.rows(end) == selection.rows(slot)) ++end;
-  return end;
-}
-
-/// Whether an earlier slot holds the same row.
-template <class ExecutionSpace>
-KOKKOS_INLINE_FUNCTION bool repeats_row(const RowSelection<ExecutionSpace>& selection, int slot) {
-  return slot > 0 && selection.rows(slot - 1) == selection.rows(slot);
-}
-
 template <class ExecutionSpace, class Step, class Weight>
-void apply_to_rows(const char* label, const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
-                   const Step& step, typename Weight::non_const_value_type rate,
-                   typename Weight::non_const_value_type kept, const Weight& weight) {
-  using Scalar = typename Weight::non_const_value_type;
-  const int columns = static_cast<int>(weight.extent(1));
+void apply_to_rows(const char* label, const ExecutionSpace& space,
+                   const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
+  using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
+  const int columns = static_cast<int>(step.extent(1));
+  const bool in_packs = moves_in_packs<ExecutionSpace>(step);
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
-      label, row_policy(space, selection.rank()), KOKKOS_LAMBDA(const Member& team) {
+      label, block_policy(space, target.selection.rank(), columns), KOKKOS_LAMBDA(const Member& team) {
         const int slot = team.league_rank();
-        if (repeats_row(selection, slot)) return;
-        const int row = selection.rows(slot);
-        const int end_slot = end_of_row(selection, slot);
-        for_each_chunk(team, columns, [&](const int begin, const int end) {
-          for (int s = slot; s < end_slot; ++s) {
-            const Scalar factor = rate * static_cast<Scalar>(selection.scale(s));
-            const Scalar old_share = s == slot ? kept : Scalar(1);
-            SWARD_INDEPENDENT_ITERATIONS
-            for (int j = begin; j < end; ++j) weight(row, j) = old_share * weight(row, j) - factor * step(s, j);
-          }
+        if (target.repeats(slot)) return;
+        const int end = target.end_of_row(slot);
+        for_each_block(team, columns, [&](const int block) {
+          for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) {
+            constexpr int width = BlockLanes<ExecutionSpace>::width;
+            Value values[width];
+            Value steps[width];
+            target.load(piece, values);
+            for (int s = slot; s < end; ++s) {
+              load_piece(step, LanePiece{s, piece.begin, piece.count}, in_packs, steps);
+              target.add_steps(s, slot, piece.count, steps, values);
+            }
+            target.store(piece, values);
+          });
         });
       });
 }
 
 template <class ExecutionSpace, class Step, class Weight>
-void apply_to_columns(const char* label, const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
-                      const Step& step, typename Weight::non_const_value_type rate,
-                      typename Weight::non_const_value_type kept, const Weight& weight) {
-  using Scalar = typename Weight::non_const_value_type;
+void apply_to_columns(const char* label, const ExecutionSpace& space,
+                      const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
+  using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
-      label, row_policy(space, static_cast<int>(weight.extent(0))), KOKKOS_LAMBDA(const Member& team) {
+      label, row_policy(space, static_cast<int>(step.extent(0))), KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, selection.rank()), [&](const int slot) {
-          if (repeats_row(selection, slot)) return;
-          const int column = selection.rows(slot);
-          const int end_slot = end_of_row(selection, slot);
-          Scalar sum = 0;
-          for (int s = slot; s < end_slot; ++s) sum += static_cast<Scalar>(selection.scale(s)) * step(row, s);
-          weight(row, column) = kept * weight(row, column) - rate * sum;
-        });
+        target.update_columns(team, row, [&](const int slot) { return static_cast<Value>(step(row, slot)); });
       });
 }
 
@@ -71,23 +55,15 @@ void apply_to_columns(const char* label, const ExecutionSpace& space, const RowS
 /// Asynchronous on `space`. Throws ExtentError when the extents do not fit together.
 template <class ExecutionSpace, class Step, class Weight>
 void apply_row_update(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection, const Step& step,
-                      double rate, double decay, const Weight& weight) {
-  static_assert(Step::rank() == 2 && Weight::rank() == 2, "Sward::apply_row_update: the operands must be matrices");
-  using Scalar = typename Weight::non_const_value_type;
+                      double rate, double decay, const Rounding& rounding, const Weight& weight) {
+  static_assert(Step::rank() == 2, "Sward::apply_row_update: the operands must be matrices");
   const char* const function = "Sward::apply_row_update";
-  const bool by_rows = selection.side == Side::rows;
-  const std::size_t rank = selection.rows.extent(0);
-  require_extents(function, "the selected side of weight", {weight.extent(by_rows ? 0 : 1)},
-                  {static_cast<std::size_t>(selection.extent)});
-  require_extents(function, "step", {step.extent(0), step.extent(1)},
-                  {by_rows ? rank : weight.extent(0), by_rows ? weight.extent(1) : rank});
-  require_extents(function, "selection.scale", {selection.scale.extent(0)}, {rank});
-  const auto factor = static_cast<Scalar>(rate);
-  const auto kept = static_cast<Scalar>(1 - decay);
-  if (by_rows) {
-    apply_to_rows(function, space, selection, step, factor, kept, weight);
+  const SelectedWeights<ExecutionSpace, Weight> target(function, selection, rate, decay, rounding, weight);
+  target.check_compressed(function, "step", {step.extent(0), step.extent(1)});
+  if (selection.side == Side::rows) {
+    apply_to_rows(function, space, target, step);
   } else {
-    apply_to_columns(function, space, selection, step, factor, kept, weight);
+    apply_to_columns(function, space, target, step);
   }
 }
 

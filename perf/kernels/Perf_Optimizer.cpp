@@ -1,7 +1,8 @@
-#include "Sward_AdamUpdate.hpp"
+#include <vector>
+
 #include "Sward_AdamWUpdate.hpp"
-#include "Sward_ApplyRowUpdate.hpp"
 #include "Sward_Benchmark.hpp"
+#include "Sward_GrassUpdate.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_RowNorms.hpp"
 #include "Sward_SampleRows.hpp"
@@ -19,7 +20,7 @@ constexpr AdamStep step{0.9, 0.999, 1e-8, 3, 1.0};
 struct OwnedSelection {
   Vector<int, Space> rows, order, drawn;
   Vector<float, Space> scale;
-  Vector<double, Space> norms, keys, largest;
+  Vector<double, Space> norms, keys;
   Vector<std::uint64_t, Space> cumulative;
   RowSelection<Space> selection;
   SelectionWorkspace<Space> workspace;
@@ -31,40 +32,95 @@ struct OwnedSelection {
         scale("scale", rank),
         norms("norms", extent),
         keys("keys", extent),
-        largest("largest", 1),
         cumulative("cumulative", extent),
         selection{rows, scale, static_cast<int>(extent), side},
-        workspace{keys, cumulative, order, drawn, largest} {
+        workspace{keys, cumulative, order, drawn} {
     Kokkos::deep_copy(norms, 1.0);
     sample(Selection::norm);
   }
   void sample(Selection scheme) const { sample_rows(Space(), scheme, norms, Draw{1, 2, 3}, workspace, selection); }
 };
 
+template <class Element>
+struct MomentMatrix {
+  static constexpr double bytes = sizeof(Element);
+  Matrix<Element, Space> storage;
+  MomentMatrix(std::size_t rows, std::size_t columns) : storage("moment", rows, columns) {}
+};
+
+struct EightBits;
+template <>
+struct MomentMatrix<EightBits> {
+  static constexpr double bytes = 1.0 + 4.0 / block_extent;
+  Matrix<std::uint8_t, Space> codes;
+  Matrix<float, Space> scales;
+  MomentCodes<Space> storage;
+  MomentMatrix(std::size_t rows, std::size_t columns)
+      : codes("codes", rows, columns),
+        scales("scales", rows, static_cast<std::size_t>(blocks_of(static_cast<int>(columns)))),
+        storage{codes, scales} {}
+};
+
+/// What an update of one matrix reads and writes.
+template <class Weight, class Element>
+struct UpdateOperands {
+  Matrix<float, Space> gradient;
+  MomentMatrix<Element> first, second;
+  Matrix<Weight, Space> weight;
+
+  UpdateOperands(std::size_t rows, std::size_t columns, std::size_t weight_rows, std::size_t weight_columns)
+      : gradient(random_matrix(rows, columns, 0)),
+        first(rows, columns),
+        second(rows, columns),
+        weight("weight", weight_rows, weight_columns) {}
+};
+
+/// Updates several matrices in turn, on GPUs so many that none is still in a cache when its turn comes again.
+template <class Make, class Update>
+void measure_updates(benchmark::State& state, double bytes, const Make& make, const Update& update) {
+  const std::size_t matrices = runs_on_host<Space> ? 1 : static_cast<std::size_t>(4e8 / bytes) + 2;
+  std::vector<decltype(make())> all;
+  for (std::size_t i = 0; i < matrices; ++i) all.push_back(make());
+  measure(state, bytes * static_cast<double>(matrices), 0, [&] {
+    for (const auto& operands : all) update(operands);
+  });
+  state.counters["matrices"] = static_cast<double>(matrices);
+}
+
+const Rounding rounding{true, Draw{1, 2, 3}};
+
+template <class Weight, class Element>
 void adamw(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
   const auto columns = static_cast<std::size_t>(state.range(1));
-  const auto gradient = random_matrix(rows, columns, 0);
-  const Matrix<float, Space> first("first moment", rows, columns);
-  const Matrix<float, Space> second("second moment", rows, columns);
-  const Matrix<float, Space> weight("weight", rows, columns);
-  measure(state, 7 * word * static_cast<double>(rows * columns), 0,
-          [&] { adamw_update(Space(), step, 1e-3, 1e-4, gradient, first, second, weight); });
+  const double element_bytes = word + 4 * MomentMatrix<Element>::bytes + 2.0 * sizeof(Weight);
+  measure_updates(
+      state, element_bytes * static_cast<double>(rows * columns),
+      [&] { return UpdateOperands<Weight, Element>(rows, columns, rows, columns); },
+      [&](const auto& x) {
+        adamw_update(Space(), step, 1e-3, 1e-4, rounding, x.gradient, x.first.storage, x.second.storage, x.weight);
+      });
 }
 
-void adam_and_row_update(benchmark::State& state) {
-  const auto extent = static_cast<std::size_t>(state.range(0));
-  const auto columns = static_cast<std::size_t>(state.range(1));
+/// The weight is m x n, and r of its rows (side 0) or columns (side 1) are selected. Bytes count the whole rows of the
+/// weight for columns, since hardly a sector of 32 bytes holds none of them.
+template <class Weight, class Element>
+void grass(benchmark::State& state) {
+  const auto m = static_cast<std::size_t>(state.range(0));
+  const auto n = static_cast<std::size_t>(state.range(1));
   const auto rank = static_cast<std::size_t>(state.range(2));
-  const OwnedSelection owned(extent, rank, Side::rows);
-  const auto gradient = random_matrix(rank, columns, 0);
-  const Matrix<float, Space> first("first moment", rank, columns);
-  const Matrix<float, Space> second("second moment", rank, columns);
-  const Matrix<float, Space> weight("weight", extent, columns);
-  measure(state, 9 * word * static_cast<double>(rank * columns), 0, [&] {
-    adam_update(Space(), step, gradient, first, second, gradient);
-    apply_row_update(Space(), owned.selection, gradient, 1e-3, 0.0, weight);
-  });
+  const bool by_rows = state.range(3) == 0;
+  const OwnedSelection owned(by_rows ? m : n, rank, by_rows ? Side::rows : Side::columns);
+  const std::size_t rows = by_rows ? rank : m;
+  const std::size_t columns = by_rows ? n : rank;
+  const double bytes = (word + 4 * MomentMatrix<Element>::bytes) * static_cast<double>(rows * columns) +
+                       2.0 * sizeof(Weight) * static_cast<double>(rows * n);
+  measure_updates(
+      state, bytes, [&] { return UpdateOperands<Weight, Element>(rows, columns, m, n); },
+      [&](const auto& x) {
+        grass_update(Space(), owned.selection, step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage,
+                     x.weight);
+      });
 }
 
 void norms_of_rows(benchmark::State& state) {
@@ -76,25 +132,43 @@ void norms_of_rows(benchmark::State& state) {
   measure(state, word * static_cast<double>(rows * columns), 0, [&] { row_norms(Space(), gradient, side, norms); });
 }
 
+/// The rows of all the matrices of a model, chosen one after another.
 void selection_of(benchmark::State& state) {
   const OwnedSelection owned(static_cast<std::size_t>(state.range(0)), static_cast<std::size_t>(state.range(1)),
                              Side::rows);
   const auto scheme = static_cast<Selection>(state.range(2));
+  const auto matrices = state.range(3);
   measure(state, 0, 0, [&] {
-    if (scheme == Selection::top_r) {
-      select_top_rows(Space(), owned.norms, owned.workspace, owned.selection);
-    } else {
-      owned.sample(scheme);
+    for (auto i = matrices; i > 0; --i) {
+      if (scheme == Selection::top_r) {
+        select_top_rows(Space(), owned.norms, owned.workspace, owned.selection);
+      } else {
+        owned.sample(scheme);
+      }
     }
   });
 }
 
-BENCHMARK(adamw)->ArgNames({"m", "n"})->Args({14000, 384})->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(adam_and_row_update)
-    ->ArgNames({"m", "n", "r"})
-    ->Args({384, 1024, 96})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+#define SWARD_PERF_UPDATE(...)            \
+  BENCHMARK(adamw<__VA_ARGS__>)           \
+      ->ArgNames({"m", "n"})              \
+      ->Args({14000, 384})                \
+      ->Args({32000, 2048})               \
+      ->UseRealTime()                     \
+      ->Unit(benchmark::kMillisecond);    \
+  BENCHMARK(grass<__VA_ARGS__>)           \
+      ->ArgNames({"m", "n", "r", "side"}) \
+      ->Args({384, 1024, 96, 0})          \
+      ->Args({2048, 2048, 512, 0})        \
+      ->Args({2048, 5504, 512, 0})        \
+      ->Args({2048, 2048, 512, 1})        \
+      ->Args({5504, 2048, 512, 1})        \
+      ->UseRealTime()                     \
+      ->Unit(benchmark::kMillisecond)
+SWARD_PERF_UPDATE(float, float);
+SWARD_PERF_UPDATE(BFloat16, float);
+SWARD_PERF_UPDATE(BFloat16, BFloat16);
+SWARD_PERF_UPDATE(BFloat16, EightBits);
 BENCHMARK(norms_of_rows)
     ->ArgNames({"m", "n", "side"})
     ->Args({384, 1024, 0})
@@ -102,8 +176,9 @@ BENCHMARK(norms_of_rows)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(selection_of)
-    ->ArgNames({"m", "r", "scheme"})
-    ->ArgsProduct({{384, 2048}, {96}, {0, 1, 4}})
+    ->ArgNames({"m", "r", "scheme", "matrices"})
+    ->ArgsProduct({{384, 2048}, {96}, {0, 1, 4}, {1}})
+    ->ArgsProduct({{2048}, {512}, {0, 1, 3, 4}, {168}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "Sward_AdamUpdate.hpp"
-#include "Sward_ApplyRowUpdate.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_GrassUpdate.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_ParameterOptimizer.hpp"
@@ -136,9 +135,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void update(const ExecutionSpace& space, const UpdateContext& context) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    adam_update(space, step, gradient_, first_moment_, second_moment_, gradient_);
-    apply_row_update(space, selection_, gradient_, context.learning_rate * grass_.scale * refresh_ramp(),
-                     context.learning_rate * adam_.weight_decay, weight_);
+    grass_update(space, selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
+                 context.learning_rate * adam_.weight_decay, Rounding{}, gradient_, first_moment_, second_moment_,
+                 weight_);
   }
 
   bool needs_refresh() const override { return count_ == 0; }
@@ -171,7 +170,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     const std::pair<std::size_t, std::size_t> rank(0, selection_.rows.extent(0));
     const SelectionWorkspace<ExecutionSpace>& all = workspace_.selection;
     return {Kokkos::subview(all.keys, extent), Kokkos::subview(all.cumulative, extent),
-            Kokkos::subview(all.order, extent), Kokkos::subview(all.drawn, rank), all.largest};
+            Kokkos::subview(all.order, extent), Kokkos::subview(all.drawn, rank)};
   }
 
   void choose(const ExecutionSpace& space) {

@@ -59,8 +59,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   workspace_.selection = {arena.template vector<double>("selection keys", workspace, extent),
                           arena.template vector<std::uint64_t>("selection weights", workspace, extent),
                           arena.template vector<int>("selection order", workspace, extent),
-                          arena.template vector<int>("selection draws", workspace, rank),
-                          arena.template vector<double>("largest norm", workspace, 1)};
+                          arena.template vector<int>("selection draws", workspace, rank)};
 }
 
 template <class ExecutionSpace, class Scalar>

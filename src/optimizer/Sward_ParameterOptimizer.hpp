@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "Sward_AdamUpdate.hpp"
 #include "Sward_Arena.hpp"
 #include "Sward_GradientSink.hpp"
 

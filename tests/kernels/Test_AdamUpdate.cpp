@@ -33,7 +33,7 @@ struct Operands {
         second(random_matrix<Scalar, Space>(rows, columns, 3, 0.05, 1)),
         output(poisoned_matrix<Scalar, Space>(rows, columns)) {}
 
-  void update(const AdamStep& step) const { adam_update(Space(), step, gradient, first, second, output); }
+  void update(const AdamStep& step) const { adam_update(Space(), step, Rounding{}, gradient, first, second, output); }
 };
 
 template <class Scalar, class Space>
@@ -78,7 +78,7 @@ TYPED_TEST(AdamUpdate, FollowsSeveralUpdatesFromZero) {
     const AdamStep step = step_number(count, 2.0);
     const auto gradient = random_matrix<double, TypeParam>(rows, columns, static_cast<std::uint64_t>(count));
     const auto output = poisoned_matrix<double, TypeParam>(rows, columns);
-    adam_update(TypeParam(), step, gradient, first, second, output);
+    adam_update(TypeParam(), step, Rounding{}, gradient, first, second, output);
     const auto g = to_host(gradient);
     const auto expected = make_matrix<double, Kokkos::HostSpace>(
         rows, columns, [&](std::size_t i, std::size_t j) { return reference_adam(step, g(i, j), m(i, j), v(i, j)); });
@@ -90,7 +90,7 @@ TYPED_TEST(AdamUpdate, FirstStepFromZeroIsTheSignOfTheGradient) {
   const Matrix<double, TypeParam> first("first", 2, 50), second("second", 2, 50);
   const auto gradient = random_matrix<double, TypeParam>(2, 50, 5);
   const auto output = poisoned_matrix<double, TypeParam>(2, 50);
-  adam_update(TypeParam(), AdamStep{0.9, 0.999, 0.0, 1}, gradient, first, second, output);
+  adam_update(TypeParam(), AdamStep{0.9, 0.999, 0.0, 1}, Rounding{}, gradient, first, second, output);
   const auto g = to_host(gradient);
   const auto expected = make_matrix<double, Kokkos::HostSpace>(
       2, 50, [&](std::size_t i, std::size_t j) { return g(i, j) > 0 ? 1.0 : -1.0; });
@@ -100,7 +100,7 @@ TYPED_TEST(AdamUpdate, FirstStepFromZeroIsTheSignOfTheGradient) {
 TYPED_TEST(AdamUpdate, MayWriteOverTheGradient) {
   const Operands<float, TypeParam> apart(3, 600), inside(3, 600);
   apart.update(step_number(7));
-  adam_update(TypeParam(), step_number(7), inside.gradient, inside.first, inside.second, inside.gradient);
+  adam_update(TypeParam(), step_number(7), Rounding{}, inside.gradient, inside.first, inside.second, inside.gradient);
   EXPECT_TRUE(all_close(inside.gradient, apart.output, 0, 0));
   EXPECT_TRUE(all_close(inside.first, apart.first, 0, 0));
   EXPECT_TRUE(all_close(inside.second, apart.second, 0, 0));
@@ -111,10 +111,10 @@ TYPED_TEST(AdamUpdate, RefusesWhatDoesNotFit) {
   const Matrix<float, TypeParam> other("other", 3, 7);
   const auto& [gradient, first, second, output] = operands;
   EXPECT_THROW(operands.update(step_number(0)), std::invalid_argument);
-  EXPECT_THROW(adam_update(TypeParam(), step_number(1), other, first, second, output), ExtentError);
-  EXPECT_THROW(adam_update(TypeParam(), step_number(1), gradient, other, second, output), ExtentError);
-  EXPECT_THROW(adam_update(TypeParam(), step_number(1), gradient, first, other, output), ExtentError);
-  EXPECT_THROW(adam_update(TypeParam(), step_number(1), gradient, first, second, other), ExtentError);
+  EXPECT_THROW(adam_update(TypeParam(), step_number(1), Rounding{}, other, first, second, output), ExtentError);
+  EXPECT_THROW(adam_update(TypeParam(), step_number(1), Rounding{}, gradient, other, second, output), ExtentError);
+  EXPECT_THROW(adam_update(TypeParam(), step_number(1), Rounding{}, gradient, first, other, output), ExtentError);
+  EXPECT_THROW(adam_update(TypeParam(), step_number(1), Rounding{}, gradient, first, second, other), ExtentError);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ void follows_updates_from_zero(std::size_t rows, std::size_t columns, double gra
   for (std::int64_t count = 1; count <= 5; ++count) {
     const AdamStep step = step_number(count, gradient_scale);
     const auto gradient = random_matrix<Scalar, Space>(rows, columns, static_cast<std::uint64_t>(count));
-    adamw_update(Space(), step, learning_rate, decay, gradient, first, second, weight);
+    adamw_update(Space(), step, learning_rate, decay, Rounding{}, gradient, first, second, weight);
     const auto g = to_host(gradient);
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < columns; ++j) {
@@ -65,7 +65,7 @@ TYPED_TEST(AdamWUpdate, DecayLeavesTheMomentsAlone) {
   // With a gradient of zero only the decay is left: 3/4 of each weight, exactly.
   const Matrix<double, TypeParam> gradient("gradient", 2, 40), first("first", 2, 40), second("second", 2, 40);
   const auto weight = make_matrix<double, TypeParam>(2, 40, [](auto i, auto j) { return i * 64 + j * 4; });
-  adamw_update(TypeParam(), step_number(1), learning_rate, 0.25, gradient, first, second, weight);
+  adamw_update(TypeParam(), step_number(1), learning_rate, 0.25, Rounding{}, gradient, first, second, weight);
   const auto expected = make_matrix<double, Kokkos::HostSpace>(2, 40, [](auto i, auto j) { return i * 48 + j * 3; });
   EXPECT_TRUE(all_close(weight, expected, 0, 0));
   EXPECT_TRUE(all_close(first, gradient, 0, 0));
@@ -76,7 +76,7 @@ TYPED_TEST(AdamWUpdate, RefusesWhatDoesNotFit) {
   const Matrix<float, TypeParam> fitting("fitting", 3, 8), other("other", 4, 8);
   const auto update = [&](std::int64_t count, const auto& gradient, const auto& first, const auto& second,
                           const auto& weight) {
-    adamw_update(TypeParam(), step_number(count), learning_rate, 0.0, gradient, first, second, weight);
+    adamw_update(TypeParam(), step_number(count), learning_rate, 0.0, Rounding{}, gradient, first, second, weight);
   };
   EXPECT_THROW(update(0, fitting, fitting, fitting, fitting), std::invalid_argument);
   EXPECT_THROW(update(1, other, fitting, fitting, fitting), ExtentError);

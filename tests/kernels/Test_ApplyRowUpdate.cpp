@@ -62,7 +62,7 @@ void agrees_with_definition(Side side, std::size_t extent, std::size_t other, co
   const auto weight = random_oriented<Scalar, Space>(side, extent, other, 1);
   const auto step = random_oriented<Scalar, Space>(side, rows.size(), other, 2);
   const auto expected = updated(to_host(weight), to_host(step), side, rows, scale, decay);
-  apply_row_update(Space(), memory.selection(), step, rate, decay, weight);
+  apply_row_update(Space(), memory.selection(), step, rate, decay, Rounding{}, weight);
   // At most three slots: eight roundings of numbers below 1 + 3 * 0.6.
   EXPECT_TRUE(all_close(weight, expected, 0, 24 * tolerance)) << extent << ", " << other;
 }
@@ -88,7 +88,7 @@ TYPED_TEST(ApplyRowUpdate, RepeatedRowsAddUpAndDecayOnce) {
     const bool by_rows = side == Side::rows;
     const auto weight = make_matrix<float, TypeParam>(by_rows ? 3 : 5, by_rows ? 5 : 3, [](auto, auto) { return 8; });
     const auto step = make_matrix<float, TypeParam>(by_rows ? 3 : 5, by_rows ? 5 : 3, [](auto, auto) { return 1; });
-    apply_row_update(TypeParam(), memory.selection(), step, 0.5, 0.25, weight);
+    apply_row_update(TypeParam(), memory.selection(), step, 0.5, 0.25, Rounding{}, weight);
     const auto expected = make_matrix<float, Kokkos::HostSpace>(
         weight.extent(0), weight.extent(1),
         [&](std::size_t i, std::size_t j) { return (by_rows ? i : j) == 1 ? 8 * 0.75 - 3 * (0.5 * 2) : 8; });
@@ -108,7 +108,7 @@ TYPED_TEST(ApplyRowUpdate, LeavesTheBitsOfAllOtherElements) {
         reinterpret_cast<std::uint32_t*>(weight.data()), weight.extent(0), weight.extent(1));
     Kokkos::deep_copy(bits, make_matrix<std::uint32_t, TypeParam>(bits.extent(0), bits.extent(1), pattern));
     const auto step = random_oriented<float, TypeParam>(side, 3, 40, 2);
-    apply_row_update(TypeParam(), memory.selection(), step, rate, 0.1, weight);
+    apply_row_update(TypeParam(), memory.selection(), step, rate, 0.1, Rounding{}, weight);
     const auto after = to_host(bits);
     for (std::size_t i = 0; i < after.extent(0); ++i)
       for (std::size_t j = 0; j < after.extent(1); ++j) {
@@ -124,7 +124,7 @@ TYPED_TEST(ApplyRowUpdate, RefusesExtentsThatDoNotFit) {
   const Matrix<float, TypeParam> weight("weight", 4, 6), step("step", 2, 6), turned("turned", 6, 4),
       turned_step("turned_step", 6, 2);
   const auto update = [&](const auto& memory, const auto& given_step, const auto& given_weight) {
-    apply_row_update(TypeParam(), memory.selection(), given_step, rate, 0.0, given_weight);
+    apply_row_update(TypeParam(), memory.selection(), given_step, rate, 0.0, Rounding{}, given_weight);
   };
   EXPECT_NO_THROW(update(rows, step, weight));
   EXPECT_NO_THROW(update(columns, turned_step, turned));

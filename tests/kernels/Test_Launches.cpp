@@ -80,9 +80,9 @@ void call_selection_kernels(const Space& space, const Operands<Space>& x) {
     sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection);
   project_rows(space, selection, x.square, x.compressed);
   project_product(space, selection, x.a, x.b, x.gathered, 0.0F, x.compressed);
-  adam_update(space, adam_step, x.compressed, x.first, x.second, x.compressed);
-  apply_row_update(space, selection, x.compressed, 1e-3, 1e-4, x.square);
-  adamw_update(space, adam_step, 1e-3, 1e-4, x.a, x.b, x.c, x.d);
+  adam_update(space, adam_step, Rounding{}, x.compressed, x.first, x.second, x.compressed);
+  apply_row_update(space, selection, x.compressed, 1e-3, 1e-4, Rounding{}, x.square);
+  adamw_update(space, adam_step, 1e-3, 1e-4, Rounding{}, x.a, x.b, x.c, x.d);
 }
 
 template <class Space>

@@ -18,7 +18,6 @@ struct SelectionMemory {
   Vector<std::uint64_t, Space> cumulative;
   Vector<int, Space> order;
   Vector<int, Space> drawn;
-  Vector<double, Space> largest;
   Side side;
 
   SelectionMemory(std::size_t extent, std::size_t rank, Side selected_side = Side::rows)
@@ -28,11 +27,10 @@ struct SelectionMemory {
         cumulative(poisoned_vector<std::uint64_t, Space>(extent)),
         order(poisoned_vector<int, Space>(extent)),
         drawn(poisoned_vector<int, Space>(rank)),
-        largest(poisoned_vector<double, Space>(1)),
         side(selected_side) {}
 
   RowSelection<Space> selection() const { return {rows, scale, static_cast<int>(keys.extent(0)), side}; }
-  SelectionWorkspace<Space> workspace() const { return {keys, cumulative, order, drawn, largest}; }
+  SelectionWorkspace<Space> workspace() const { return {keys, cumulative, order, drawn}; }
 };
 
 /// A copy on the host of a vector.

@@ -79,9 +79,8 @@ int run() {
   const List<std::uint64_t> cumulative("cumulative", row_count);
   const List<int> order("order", row_count);
   const List<int> drawn("drawn", selected_count);
-  const List<double> largest("largest", 1);
   const Sward::RowSelection<Space> selection{rows, scale, row_count, Sward::Side::rows};
-  const Sward::SelectionWorkspace<Space> workspace{keys, cumulative, order, drawn, largest};
+  const Sward::SelectionWorkspace<Space> workspace{keys, cumulative, order, drawn};
   const Matrix compressed("compressed", selected_count, column_count);
   const Matrix gram("gram", selected_count, selected_count);
 

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <algorithm>
+
+#include "Sward_Pack.hpp"
+#include "Sward_TeamChunks.hpp"
+
+namespace Sward {
+
+/// Rows are worked on in blocks of so many elements; the last one of a row may be shorter.
+inline constexpr int block_extent = 256;
+
+KOKKOS_INLINE_FUNCTION constexpr int blocks_of(int columns) { return (columns + block_extent - 1) / block_extent; }
+
+/// How a block is spread over the vector lanes of one thread: eight elements a lane on GPUs, so that a lane moves 16
+/// bytes or more at once and one call for random bits serves it; one lane on hosts, whose loop then vectorizes.
+template <class ExecutionSpace>
+struct BlockLanes {
+  static constexpr int count = runs_on_host<ExecutionSpace> ? 1 : 32;
+  static constexpr int width = block_extent / count;
+};
+
+/// A policy of one team a row. No sum is taken over a team of it, so that its size may follow the columns.
+template <class ExecutionSpace>
+Kokkos::TeamPolicy<ExecutionSpace> block_policy(const ExecutionSpace& space, int rows, int columns) {
+  const int threads = runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
+  return Kokkos::TeamPolicy<ExecutionSpace>(space, rows, threads, BlockLanes<ExecutionSpace>::count);
+}
+
+/// Elements [begin, begin + count) of a row: what one lane works on.
+struct LanePiece {
+  int row;
+  int begin;
+  int count;
+};
+
+/// Calls function(block) for the blocks of a row, spread over the threads of a team.
+template <class Team, class Function>
+KOKKOS_INLINE_FUNCTION void for_each_block(const Team& team, int columns, const Function& function) {
+  Kokkos::parallel_for(Kokkos::TeamThreadRange(team, blocks_of(columns)), function);
+}
+
+template <class Team>
+KOKKOS_INLINE_FUNCTION LanePiece lane_piece(const Team&, int row, int block, int columns, int lane) {
+  constexpr int width = BlockLanes<typename Team::execution_space>::width;
+  const int begin = block * block_extent + lane * width;
+  const int left = columns > begin ? columns - begin : 0;
+  return {row, begin, left < width ? left : width};
+}
+
+/// Calls function(piece) once for each lane of a thread.
+template <class Team, class Function>
+KOKKOS_INLINE_FUNCTION void for_each_lane(const Team& team, int row, int block, int columns, const Function& function) {
+  constexpr int lanes = BlockLanes<typename Team::execution_space>::count;
+  Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes),
+                       [&](const int lane) { function(lane_piece(team, row, block, columns, lane)); });
+}
+
+/// Calls function(k) for k in [0, count), count <= width. On GPUs unrolled, so that arrays indexed by k stay in
+/// registers.
+template <int width, class Function>
+KOKKOS_INLINE_FUNCTION void for_each_element(int count, const Function& function) {
+  // clang-format off
+  KOKKOS_IF_ON_DEVICE((
+    _Pragma("unroll")
+    for (int k = 0; k < width; ++k)
+      if (k < count) function(k);
+  ))
+  KOKKOS_IF_ON_HOST((
+    SWARD_INDEPENDENT_ITERATIONS
+    for (int k = 0; k < count; ++k) function(k);
+  ))
+  // clang-format on
+}
+
+/// Whether lanes can move the rows of a matrix in packs.
+template <class ExecutionSpace, class View>
+bool moves_in_packs(const View& view) {
+  return view.stride(1) == 1 && is_packable<BlockLanes<ExecutionSpace>::width>(view);
+}
+
+/// Reads a piece of a matrix. `in_packs` as moves_in_packs says; it matters on GPUs alone.
+template <int width, class View, class Value>
+KOKKOS_INLINE_FUNCTION void load_piece(const View& view, const LanePiece& piece, [[maybe_unused]] bool in_packs,
+                                       Value (&values)[width]) {
+  // clang-format off
+  KOKKOS_IF_ON_DEVICE((
+    if (in_packs && piece.count == width) {
+      const auto pack = load_pack<width>(&view(piece.row, piece.begin));
+      _Pragma("unroll")
+      for (int k = 0; k < width; ++k) values[k] = static_cast<Value>(pack[k]);
+      return;
+    }
+  ))
+  // clang-format on
+  for_each_element<width>(piece.count,
+                          [&](const int k) { values[k] = static_cast<Value>(view(piece.row, piece.begin + k)); });
+}
+
+/// Writes element(k), k = 0 to piece.count - 1, to a piece of a matrix.
+template <int width, class View, class Element>
+KOKKOS_INLINE_FUNCTION void store_piece(const View& view, const LanePiece& piece, [[maybe_unused]] bool in_packs,
+                                        const Element& element) {
+  // clang-format off
+  KOKKOS_IF_ON_DEVICE((
+    if (in_packs && piece.count == width) {
+      Pack<typename View::non_const_value_type, width> pack;
+      _Pragma("unroll")
+      for (int k = 0; k < width; ++k) pack[k] = element(k);
+      store_pack<width>(pack, &view(piece.row, piece.begin));
+      return;
+    }
+  ))
+  // clang-format on
+  for_each_element<width>(piece.count, [&](const int k) { view(piece.row, piece.begin + k) = element(k); });
+}
+
+}  // namespace Sward

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+#include <type_traits>
+
+#include "Sward_Check.hpp"
+#include "Sward_EightBitFloat.hpp"
+#include "Sward_ElementBlock.hpp"
+#include "Sward_Real.hpp"
+#include "Sward_Rounding.hpp"
+
+namespace Sward {
+
+/// A moment in 8 bits an element, 1.016 bytes with its scales: a code for each element, and a factor for each block of
+/// 256 elements of a row, the last one of which may be shorter. All zeros is a moment of zero.
+///
+/// A block's factor makes its largest magnitude the largest number of the code, so a large element costs precision in
+/// its own block alone. Source of the blocks: Dettmers et al., "8-bit Optimizers via Block-wise Quantization", arXiv
+/// 2110.02861. In place of its tables, which are searched, the codes here are small floats: a sign, 4 bits of exponent
+/// and 3 of fraction for the first moment; 5 and 3 for the second, which has no sign. See Moment for what that keeps.
+template <class ExecutionSpace>
+struct MomentCodes {
+  template <class T>
+  using View = Kokkos::View<T**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  View<std::uint8_t> codes;  ///< rows x columns
+  View<float> scales;        ///< rows x blocks_of(columns)
+
+  std::size_t extent(int dimension) const { return codes.extent(dimension); }
+};
+
+enum class MomentOrder { first, second };
+
+/// The number in a stream's elements from which a moment's random bits are taken, see Rounding.
+template <MomentOrder order>
+inline constexpr std::uint64_t moment_stream = std::uint64_t(order == MomentOrder::first ? 1 : 2) << 49;
+
+/// How kernels read and write a moment, a block at a time; for matrices of float, double or BFloat16.
+///
+/// BFloat16 is rounded stochastically: β2 = 0.999 changes a second moment by a thousandth in an update, which rounding
+/// to the nearest of 256 numbers an octave would undo every time.
+template <MomentOrder order, class Storage>
+class Moment {
+ public:
+  using Element = typename Storage::non_const_value_type;
+  using Real = Sward::Real<Element>;
+
+  template <class ExecutionSpace>
+  Moment(const ExecutionSpace&, const Storage& values, const Draw& draw)
+      : values_(values), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
+
+  template <int width>
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Real (&values)[width]) const {
+    load_piece(values_, piece, in_packs_, values);
+  }
+
+  /// `values` are those of one lane, as load gave them.
+  template <class Team, int width>
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const Real (&values)[width]) const {
+    for_each_lane(team, row, block, static_cast<int>(values_.extent(1)), [&](const LanePiece& piece) {
+      if constexpr (std::is_same_v<Element, BFloat16>) {
+        store_stochastically(values_, piece, in_packs_, draw_, moment_stream<order>, values);
+      } else {
+        store_piece<width>(values_, piece, in_packs_, [&](const int k) { return values[k]; });
+      }
+    });
+  }
+
+ private:
+  Storage values_;
+  Draw draw_;
+  bool in_packs_;
+};
+
+/// The same for 8 bits. Stored values are rounded stochastically, for the reason given above, and unbiased: by less
+/// than 1/8 of their size, or by less than 2^-17 / 1.875 (first moment) and 2^-33 / 1.875 (second) of the block's
+/// largest. A second moment that is not zero never becomes zero, since beside a first moment it would make a step of
+/// m / ε: it is raised to the least code. That one's root, 2^-16.5 / 1.37 of the largest's, is close to the unit of the
+/// first moment, so that no rounding of a first moment makes a step much beyond those of the block's largest elements.
+template <MomentOrder order, class ExecutionSpace>
+class Moment<order, MomentCodes<ExecutionSpace>> {
+  static constexpr bool is_signed = order == MomentOrder::first;
+  using Magnitude = EightBitFloat<is_signed ? 113 : 97>;
+  static_assert(Magnitude::largest_code == (is_signed ? 127 : 255), "Sward::Moment: the codes must fill 8 bits");
+
+ public:
+  using Real = float;
+
+  Moment(const ExecutionSpace&, const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
+      : storage_(storage), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
+
+  template <int width>
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, float (&values)[width]) const {
+    if (piece.count == 0) return;
+    const float scale = storage_.scales(piece.row, piece.begin / block_extent);
+    std::uint32_t codes[width];
+    load_piece(storage_.codes, piece, in_packs_, codes);
+    for_each_element<width>(piece.count, [&](const int k) { values[k] = scale * decode(codes[k]); });
+  }
+
+  template <class Team, int width>
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const float (&values)[width]) const {
+    const int columns = static_cast<int>(storage_.codes.extent(1));
+    // The smallest normal number: its inverse is finite, and a block of zeros needs no case of its own.
+    constexpr float least = 0x1p-126F;
+    const float largest = largest_magnitude(team, row, block, columns, values);
+    const float scale = largest > least * Magnitude::largest ? largest / Magnitude::largest : least;
+    const float inverse = 1.0F / scale;
+    for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
+      std::uint32_t random[width];
+      random_pieces(draw_, moment_stream<order> + element_number(row, piece.begin, columns), piece.count, random);
+      store_piece<width>(storage_.codes, piece, in_packs_, [&](const int k) {
+        return static_cast<std::uint8_t>(encode(inverse * values[k], random[k]));
+      });
+    });
+    Kokkos::single(Kokkos::PerThread(team), [&] { storage_.scales(row, block) = scale; });
+  }
+
+ private:
+  KOKKOS_INLINE_FUNCTION static float decode(std::uint32_t code) {
+    if constexpr (!is_signed) return Magnitude::decode(code);
+    const float magnitude = Magnitude::decode(code & 0x7fU);
+    return Kokkos::bit_cast<float>(Kokkos::bit_cast<std::uint32_t>(magnitude) | (code & 0x80U) << 24);
+  }
+
+  KOKKOS_INLINE_FUNCTION static std::uint32_t encode(float value, std::uint32_t random) {
+    const std::uint32_t code = Magnitude::encode(Kokkos::fabs(value), random);
+    if constexpr (is_signed) return code | (Kokkos::bit_cast<std::uint32_t>(value) >> 31) << 7;
+    return code == 0 && value > 0 ? 1 : code;
+  }
+
+  /// Of all lanes. Compared by their bits, which order as the numbers do, and in which NaN is the largest.
+  template <class Team, int width>
+  KOKKOS_INLINE_FUNCTION float largest_magnitude(const Team& team, int row, int block, int columns,
+                                                 const float (&values)[width]) const {
+    constexpr int lanes = BlockLanes<ExecutionSpace>::count;
+    std::uint32_t largest = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::ThreadVectorRange(team, lanes),
+        [&](const int lane, std::uint32_t& maximum) {
+          std::uint32_t of_lane = 0;
+          for_each_element<width>(lane_piece(team, row, block, columns, lane).count, [&](const int k) {
+            const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(values[k]) & 0x7fffffffU;
+            of_lane = bits > of_lane ? bits : of_lane;
+          });
+          maximum = of_lane > maximum ? of_lane : maximum;
+        },
+        Kokkos::Max<std::uint32_t>(largest));
+    return Kokkos::bit_cast<float>(largest);
+  }
+
+  MomentCodes<ExecutionSpace> storage_;
+  Draw draw_;
+  bool in_packs_;
+};
+
+/// Throws ExtentError unless a moment has the extents of the gradient.
+template <class Storage>
+void check_moment(const char* function, const char* argument, const Storage& moment, std::size_t rows,
+                  std::size_t columns) {
+  static_assert(Storage::rank() == 2, "Sward: moments must be matrices");
+  require_extents(function, argument, {moment.extent(0), moment.extent(1)}, {rows, columns});
+}
+
+template <class ExecutionSpace>
+void check_moment(const char* function, const char* argument, const MomentCodes<ExecutionSpace>& moment,
+                  std::size_t rows, std::size_t columns) {
+  const auto blocks = static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
+  require_extents(function, argument,
+                  {moment.codes.extent(0), moment.codes.extent(1), moment.scales.extent(0), moment.scales.extent(1)},
+                  {rows, columns, rows, blocks});
+}
+
+}  // namespace Sward

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+#include <type_traits>
+
+#include "Sward_BFloat16.hpp"
+#include "Sward_ElementBlock.hpp"
+#include "Sward_Philox.hpp"
+
+namespace Sward {
+
+/// How an update rounds what it stores in fewer bits than it computes with. float and double are stored as they are.
+///
+/// Element (i, j) of a matrix of n columns takes its 16 random bits from number (i n + j) / 8 of the stream `draw`: the
+/// eight elements that share a number take its pieces in order. Weights count from number 0, first moments from 2^46
+/// and second moments from 2^47, so that none sees the bits of another.
+struct Rounding {
+  bool stochastic = false;  ///< BFloat16 weights; otherwise they are rounded to the nearest
+  Draw draw = {};           ///< of this update of this matrix; moments in BFloat16 or 8 bits always use it
+};
+
+/// Piece k (0 to 7) of 16 bits.
+KOKKOS_INLINE_FUNCTION std::uint32_t piece_of(const RandomBits& bits, int k) {
+  const std::uint64_t word = k < 4 ? bits.first : bits.second;
+  return static_cast<std::uint32_t>(word >> (16 * (k % 4))) & 0xffffU;
+}
+
+/// The 16 random bits of one element, by its number in the stream's elements.
+KOKKOS_INLINE_FUNCTION std::uint32_t random_piece(const Draw& draw, std::uint64_t element) {
+  return piece_of(random_bits(draw, element / 8), static_cast<int>(element % 8));
+}
+
+/// The same for `count` elements from number `first` on; those beyond may be filled too.
+template <int width>
+KOKKOS_INLINE_FUNCTION void random_pieces(const Draw& draw, std::uint64_t first, int count,
+                                          std::uint32_t (&pieces)[width]) {
+  static_assert(width % 8 == 0, "Sward::random_pieces: eight elements share the bits of a call");
+  if (first % 8 != 0) {
+    for_each_element<width>(
+        count, [&](const int k) { pieces[k] = random_piece(draw, first + static_cast<std::uint64_t>(k)); });
+    return;
+  }
+  for (int group = 0; group < width; group += 8) {
+    if (group >= count) return;
+    const RandomBits bits = random_bits(draw, first / 8 + static_cast<std::uint64_t>(group / 8));
+    for (int k = 0; k < 8; ++k) pieces[group + k] = piece_of(bits, k);
+  }
+}
+
+/// The number of element (row, column) in a matrix of `columns` columns.
+KOKKOS_INLINE_FUNCTION std::uint64_t element_number(int row, int column, int columns) {
+  return static_cast<std::uint64_t>(row) * static_cast<std::uint64_t>(columns) + static_cast<std::uint64_t>(column);
+}
+
+/// Stores a piece of a BFloat16 matrix with random bits from element number `first` of the stream on.
+template <int width, class View>
+KOKKOS_INLINE_FUNCTION void store_stochastically(const View& view, const LanePiece& piece, bool in_packs,
+                                                 const Draw& draw, std::uint64_t first, const float (&values)[width]) {
+  std::uint32_t random[width];
+  random_pieces(draw, first + element_number(piece.row, piece.begin, static_cast<int>(view.extent(1))), piece.count,
+                random);
+  store_piece<width>(view, piece, in_packs, [&](const int k) { return BFloat16::stochastic(values[k], random[k]); });
+}
+
+/// Stores a piece of a weight matrix.
+template <int width, class View, class Value>
+KOKKOS_INLINE_FUNCTION void store_weights(const View& weight, const LanePiece& piece, bool in_packs,
+                                          const Rounding& rounding, const Value (&values)[width]) {
+  using Element = typename View::non_const_value_type;
+  if constexpr (std::is_same_v<Element, BFloat16>) {
+    if (rounding.stochastic) return store_stochastically(weight, piece, in_packs, rounding.draw, 0, values);
+  }
+  store_piece<width>(weight, piece, in_packs, [&](const int k) { return static_cast<Element>(values[k]); });
+}
+
+/// Stores one element of a weight matrix.
+template <class View, class Value>
+KOKKOS_INLINE_FUNCTION void store_weight(const View& weight, int row, int column, const Rounding& rounding,
+                                         Value value) {
+  using Element = typename View::non_const_value_type;
+  if constexpr (std::is_same_v<Element, BFloat16>) {
+    if (rounding.stochastic) {
+      const std::uint64_t element = element_number(row, column, static_cast<int>(weight.extent(1)));
+      weight(row, column) = BFloat16::stochastic(value, random_piece(rounding.draw, element));
+      return;
+    }
+  }
+  weight(row, column) = static_cast<Element>(value);
+}
+
+}  // namespace Sward
