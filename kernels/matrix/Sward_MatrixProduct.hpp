@@ -72,7 +72,7 @@ void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpos
   if (beta != 0 && source.data() != c.data()) copy(space, source, c);
   if (inner == 0) {
     // Kokkos Kernels would scale C on the default instance here, and multiply a NaN by zero.
-    if (beta == 0) return fill(space, c, Scalar(0));
+    if (beta == 0) return fill(space, c, Scalar(0.0F));
     return scale(space, c, Scalar(beta));
   }
   constexpr bool is_two_bytes = std::is_same_v<Factor, BFloat16>;

@@ -88,6 +88,7 @@ OptimizerOptions optimizer_options(const Case& c) {
   OptimizerOptions options;
   options.grass = c.grass;
   options.grass_constants.rank = c.rank;
+  options.updates_at_once = true;
   return options;
 }
 
@@ -111,11 +112,11 @@ class Step {
 
   /// Loss of one update as the trainer makes it.
   double run(std::int64_t number) {
-    optimizer_->begin_update(space_, number, 1);
+    optimizer_->begin_update(space_, number, 1, 1e-4);
     model_->forward_backward(space_, 1.0 / tokens_, *optimizer_);
     const double loss = model_->loss_sum(space_) / tokens_;
     const GradientNorm gradient = optimizer_->finish_gradients();
-    optimizer_->apply(1e-4, gradient.norm);
+    optimizer_->apply(gradient.norm);
     space_.fence("Sward::Perf::Step");
     return loss;
   }

@@ -241,6 +241,7 @@ Configuration read_configuration(const std::filesystem::path& file, const std::v
   read_model(table, checkpoint, configuration);
   table.check_all_known();
   configuration.optimizer.grass_constants.seed = configuration.seed;
+  configuration.optimizer.seed = configuration.seed;
   configuration.text = table.to_text();
   return configuration;
 }

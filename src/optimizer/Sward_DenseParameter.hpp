@@ -57,8 +57,8 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void update(const ExecutionSpace& space, const UpdateContext& context) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, Rounding{}, gradient_,
-                 first_moment_, second_moment_, weight_);
+    adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
+                 gradient_, first_moment_, second_moment_, weight_);
   }
 
   std::size_t refresh_elements() const override { return 0; }

@@ -136,7 +136,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     grass_update(space, selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-                 context.learning_rate * adam_.weight_decay, Rounding{}, gradient_, first_moment_, second_moment_,
+                 context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first_moment_, second_moment_,
                  weight_);
   }
 

@@ -18,10 +18,8 @@ class LayerMessage {
  public:
   using Vector = Kokkos::View<Value*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-  LayerMessage(Arena<ExecutionSpace>& arena, const std::string& label, std::size_t elements, int parameters)
-      : label_(label),
-        gradients_(arena.template vector<Value>(label + " gradients", BlockKind::gradient, elements)),
-        parameters_(parameters) {}
+  LayerMessage(std::string label, Vector gradients, int parameters)
+      : label_(std::move(label)), gradients_(gradients), parameters_(parameters) {}
 
   const std::string& label() const { return label_; }
   Vector gradients() const { return gradients_; }

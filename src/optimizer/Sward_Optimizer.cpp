@@ -62,35 +62,57 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
                           arena.template vector<int>("selection draws", workspace, rank)};
 }
 
+namespace {
+
+/// The message that a parameter's gradient is part of: a block by its number; the embedding and the head with the final
+/// norm are messages of their own.
+std::string message_label(const ParameterInfo& parameter) {
+  if (parameter.layer >= 0) return "layer " + std::to_string(parameter.layer);
+  return parameter.kind == ParameterKind::embedding ? "embedding" : "head";
+}
+
+/// Whether the embedding is the head too: its gradient then grows from the first part of a backward pass to the last.
+bool is_tied(const std::vector<ParameterInfo>& parameters) {
+  return std::none_of(parameters.begin(), parameters.end(),
+                      [](const ParameterInfo& parameter) { return parameter.kind == ParameterKind::head; });
+}
+
+}  // namespace
+
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& arena) {
-  // Blocks by their number; the embedding and the head with the final norm are messages of their own.
-  const auto label_of = [](const ParameterInfo& parameter) {
-    if (parameter.layer >= 0) return "layer " + std::to_string(parameter.layer);
-    return std::string(parameter.kind == ParameterKind::embedding ? "embedding" : "head");
-  };
   std::vector<std::string> labels;
   std::map<std::string, std::vector<std::size_t>> members;
+  std::map<std::string, std::size_t> sizes;
+  message_of_.resize(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const std::string label = label_of(parameters_[i]);
+    const std::string label = message_label(parameters_[i]);
     if (members[label].empty()) labels.push_back(label);
     members[label].push_back(i);
+    message_of_[i] = labels.size() - 1;
+    const auto [rows, columns] = states_[i]->gradient_extents();
+    sizes[label] += rows * columns;
   }
-  message_of_.resize(parameters_.size());
+  const auto shares = [&](const std::string& label) {
+    return options_.updates_at_once && !(label == "embedding" && is_tied(parameters_));
+  };
+  std::size_t largest = 0;
+  for (const std::string& label : labels)
+    if (shares(label)) largest = std::max(largest, sizes[label]);
+  typename Message::Vector shared;
+  if (largest > 0)
+    shared = arena.template vector<Real<Scalar>>("gradients of a layer", BlockKind::gradient, largest);
   for (const std::string& label : labels) {
-    const auto elements = [&](std::size_t i) {
-      const auto [rows, columns] = states_[i]->gradient_extents();
-      return rows * columns;
-    };
-    std::size_t total = 0;
-    for (const std::size_t i : members[label]) total += elements(i);
-    messages_.emplace_back(arena, label, total, static_cast<int>(members[label].size()));
-    Real<Scalar>* data = messages_.back().gradients().data();
+    auto gradients = shared;
+    if (!shares(label))
+      gradients = arena.template vector<Real<Scalar>>(label + " gradients", BlockKind::gradient, sizes[label]);
+    messages_.emplace_back(label, typename Message::Vector(gradients.data(), sizes[label]),
+                           static_cast<int>(members[label].size()));
+    Real<Scalar>* data = gradients.data();
     for (const std::size_t i : members[label]) {
       const auto [rows, columns] = states_[i]->gradient_extents();
       states_[i]->set_gradient(GradientMatrix(data, rows, columns));
-      message_of_[i] = messages_.size() - 1;
-      if (data != nullptr) data += elements(i);
+      if (data != nullptr) data += rows * columns;
     }
   }
 }
@@ -101,9 +123,13 @@ void Optimizer<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) 
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space, std::int64_t step,
-                                                     int micro_batches) {
+void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches,
+                                                     double learning_rate) {
+  require(!options_.updates_at_once || (micro_batches == 1 && communicator_.size() == 1 && options_.clip == 0),
+          "Sward::Optimizer::begin_update", "layers are updated at once, which is for one pass on one rank, unclipped");
   space_ = space;
+  step_ = step;
+  learning_rate_ = learning_rate;
   communicated_bytes_ = 0;
   for (Message& message : messages_) message.begin_update(micro_batches);
   refreshing_ = is_refresh(step);
@@ -127,7 +153,10 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   const auto index = static_cast<std::size_t>(parameter);
   states_[index]->complete(space_);
   Message& message = messages_[message_of_[index]];
-  if (message.complete_parameter(space_, communicator_)) communicated_bytes_ += message.bytes();
+  if (message.complete_parameter(space_, communicator_)) {
+    communicated_bytes_ += message.bytes();
+    if (options_.updates_at_once) update_message(message_of_[index]);
+  }
   progress_messages();
 }
 
@@ -139,8 +168,7 @@ void Optimizer<ExecutionSpace, Scalar>::progress_messages() {
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
   for (Message& message : messages_) message.wait(communicator_);
-  for (std::size_t i = 0; i < states_.size(); ++i)
-    squared_norm(space_, states_[i]->gradient(), Kokkos::subview(squares_, i));
+  for (std::size_t i = 0; i < states_.size() && !options_.updates_at_once; ++i) take_squared_norm(i);
   using HostView =
       Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Kokkos::deep_copy(space_, HostView(host_squares_.data(), host_squares_.size()), squares_);
@@ -158,10 +186,35 @@ GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::apply(double learning_rate, double gradient_norm) {
+void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
+  if (options_.updates_at_once) return;
   const bool too_long = options_.clip > 0.0 && gradient_norm > options_.clip;
-  const UpdateContext context{learning_rate, too_long ? options_.clip / gradient_norm : 1.0};
-  for (auto& state : states_) state->update(space_, context);
+  const double gradient_scale = too_long ? options_.clip / gradient_norm : 1.0;
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    states_[i]->update(space_, {learning_rate_, gradient_scale, rounding_of(i)});
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::take_squared_norm(std::size_t parameter) {
+  squared_norm(space_, states_[parameter]->gradient(), Kokkos::subview(squares_, parameter));
+}
+
+/// The gradients of a message are complete, and nothing else needs them.
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (message_of_[i] != message) continue;
+    take_squared_norm(i);
+    states_[i]->update(space_, {learning_rate_, 1.0, rounding_of(i)});
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
+Rounding Optimizer<ExecutionSpace, Scalar>::rounding_of(std::size_t parameter) const {
+  // Selections draw from the streams with the parameters' own numbers.
+  constexpr std::uint32_t above_selections = std::uint32_t{1} << 31;
+  return {options_.stochastic_rounding, Draw{options_.seed, static_cast<std::uint64_t>(step_),
+                                             static_cast<std::uint32_t>(parameter) | above_selections}};
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -19,8 +19,12 @@ struct OptimizerOptions {
   std::vector<ParameterKind> projected = {ParameterKind::attention, ParameterKind::mlp};
   AdamConstants adam;
   GrassConstants grass_constants;
-  double clip = 0.0;  ///< bound on the gradient norm; 0: off
+  double clip = 0.0;                ///< bound on the gradient norm; 0: off
   bool stochastic_rounding = true;  ///< of weights in bfloat16; otherwise to the nearest
+  std::uint64_t seed = 0;           ///< of that rounding
+  /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
+  /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
+  bool updates_at_once = false;
 };
 
 /// Norm of the compressed and dense gradients of an update, after the sum over ranks.
@@ -38,7 +42,8 @@ struct MessageSize {
 
 /// The sink behind the model: one ParameterOptimizer a parameter, one message a layer.
 ///
-/// An update is begin_update, one backward pass per micro-batch, finish_gradients, apply.
+/// An update is begin_update, one backward pass per micro-batch, finish_gradients, apply. With `updates_at_once` the
+/// backward pass already changes the weights.
 template <class ExecutionSpace, class Scalar>
 class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
  public:
@@ -59,7 +64,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// Zeroes all state, for a run that starts afresh.
   void initialize(const ExecutionSpace& space);
 
-  void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches);
+  /// The learning rate is that of the schedule.
+  void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches, double learning_rate);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
   GradientMatrix dense_gradient(int parameter) override;
   void complete(int parameter) override;
@@ -69,9 +75,9 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   bool refreshes() const { return refreshing_; }
   /// Waits for all messages; the gradients are then the sums over ranks and micro-batches.
   GradientNorm finish_gradients();
-  /// Applies the update with the learning rate of the schedule; clips if asked to. Asynchronous. An update that is not
-  /// applied leaves weights and state as they were, but for moments that a refresh has set to zero.
-  void apply(double learning_rate, double gradient_norm);
+  /// Applies what has not been applied at once; clips if asked to. Asynchronous. An update that is not applied leaves
+  /// weights and state as they were, but for moments that a refresh has set to zero.
+  void apply(double gradient_norm);
 
   /// Bytes of gradients that this rank has given to collectives since begin_update.
   std::size_t communicated_bytes() const { return communicated_bytes_; }
@@ -95,6 +101,9 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);
+  Rounding rounding_of(std::size_t parameter) const;
+  void take_squared_norm(std::size_t parameter);
+  void update_message(std::size_t message);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
   void progress_messages();
@@ -110,6 +119,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::vector<double> host_squares_;
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;
+  std::int64_t step_ = 0;
+  double learning_rate_ = 0.0;
   bool refreshing_ = false;
 };
 

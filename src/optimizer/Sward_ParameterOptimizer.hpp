@@ -7,6 +7,7 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_GradientSink.hpp"
+#include "Sward_Rounding.hpp"
 
 namespace Sward {
 
@@ -14,6 +15,7 @@ namespace Sward {
 struct UpdateContext {
   double learning_rate;   ///< η(step), schedule included
   double gradient_scale;  ///< the clipping factor, 1 when nothing is clipped
+  Rounding rounding;      ///< of what is stored in fewer bits than it is computed with, for this parameter
 };
 
 /// Adam's constants, the same for all parameters.

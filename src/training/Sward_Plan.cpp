@@ -88,12 +88,16 @@ std::size_t Plan::checkpoint_bytes() const {
 std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
 
 template <class Scalar>
-void place_training(Arena<Space>& arena, const Configuration& configuration, Communicator<MpiSpace>& communicator,
-                    std::optional<Llama<Space, Scalar>>& model, std::optional<Optimizer<Space, Scalar>>& optimizer) {
+void place_training(Arena<Space>& arena, const Configuration& configuration, int ranks,
+                    Communicator<MpiSpace>& communicator, std::optional<Llama<Space, Scalar>>& model,
+                    std::optional<Optimizer<Space, Scalar>>& optimizer) {
   const BatchShape batch = batch_of(configuration);
+  OptimizerOptions options = configuration.optimizer;
+  // Otherwise an update has to wait: for other passes, ranks, the norm of all gradients, or the last of them.
+  options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
+                            options.clip == 0.0 && !configuration.skip_nonfinite;
   model.emplace(arena, configuration.shape, batch, configuration.recompute);
-  optimizer.emplace(arena, model->parameters(), model->weights(), batch.tokens(), configuration.optimizer,
-                    communicator);
+  optimizer.emplace(arena, model->parameters(), model->weights(), batch.tokens(), options, communicator);
 }
 
 void check_batch(const Configuration& configuration, int ranks) {
@@ -111,7 +115,7 @@ Plan plan_training_in(const Configuration& configuration, int ranks, std::option
   Arena<Space> arena = Arena<Space>::measuring();
   std::optional<Llama<Space, Scalar>> model;
   std::optional<Optimizer<Space, Scalar>> optimizer;
-  place_training(arena, configuration, communicator, model, optimizer);
+  place_training(arena, configuration, ranks, communicator, model, optimizer);
   Plan plan;
   plan.ranks = ranks;
   for (const ParameterInfo& parameter : model->parameters()) plan.parameters += parameter.size();
@@ -140,9 +144,9 @@ Plan plan_training(const Configuration& configuration, int ranks, std::optional<
   return plan(configuration, ranks, sequence_count, communicator);
 }
 
-template void place_training(Arena<Space>&, const Configuration&, Communicator<MpiSpace>&,
+template void place_training(Arena<Space>&, const Configuration&, int, Communicator<MpiSpace>&,
                              std::optional<Llama<Space, float>>&, std::optional<Optimizer<Space, float>>&);
-template void place_training(Arena<Space>&, const Configuration&, Communicator<MpiSpace>&,
+template void place_training(Arena<Space>&, const Configuration&, int, Communicator<MpiSpace>&,
                              std::optional<Llama<Space, BFloat16>>&, std::optional<Optimizer<Space, BFloat16>>&);
 
 namespace {

@@ -35,9 +35,9 @@ struct Plan {
   std::size_t checkpoint_bytes() const;
 };
 
-/// Places model and optimizer of a configuration in an arena, whether it measures or holds.
+/// Places model and optimizer of a configuration in an arena, whether it measures or holds; for one of so many ranks.
 template <class Scalar>
-void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration,
+void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration, int ranks,
                     Communicator<MpiSpace>& communicator,
                     std::optional<Llama<Kokkos::DefaultExecutionSpace, Scalar>>& model,
                     std::optional<Optimizer<Kokkos::DefaultExecutionSpace, Scalar>>& optimizer);

@@ -90,7 +90,7 @@ void Trainer<Scalar>::check_disk() const {
 template <class Scalar>
 void Trainer<Scalar>::start() {
   arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
-  place_training(*arena_, configuration_, communicator_, model_, optimizer_);
+  place_training(*arena_, configuration_, communicator_.size(), communicator_, model_, optimizer_);
   model_->initialize(space_);
   optimizer_->initialize(space_);
   if (checkpoint_) {
@@ -147,7 +147,7 @@ double Trainer<Scalar>::compute_gradients(std::int64_t step) {
   const std::vector<TokenBatch> batches = read_batches(step);
   const double targets = count_targets(step, batches);
   double loss = 0.0;
-  optimizer_->begin_update(space_, step, static_cast<int>(batches.size()));
+  optimizer_->begin_update(space_, step, static_cast<int>(batches.size()), learning_rate(step));
   for (const TokenBatch& batch : batches) {
     model_->set_batch(space_, batch.inputs, batch.targets, batch.document_first);
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.
@@ -166,8 +166,8 @@ UpdateMetrics Trainer<Scalar>::update(std::int64_t step) {
   const GradientNorm gradient = optimizer_->finish_gradients();
   metrics.skipped = is_to_be_skipped(step, metrics.loss, gradient);
   metrics.gradient_norm = gradient.norm;
-  metrics.learning_rate = scheduled_learning_rate(configuration_.schedule, configuration_.learning_rate, step);
-  if (!metrics.skipped) optimizer_->apply(metrics.learning_rate, gradient.norm);
+  metrics.learning_rate = learning_rate(step);
+  if (!metrics.skipped) optimizer_->apply(gradient.norm);
   space_.fence("Sward::Trainer::update");
   metrics.step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 

@@ -15,6 +15,7 @@
 #include "Sward_Metrics.hpp"
 #include "Sward_PendingCheckpoint.hpp"
 #include "Sward_Plan.hpp"
+#include "Sward_Schedule.hpp"
 #include "Sward_TokenStream.hpp"
 
 namespace Sward {
@@ -53,6 +54,9 @@ class Trainer {
   std::vector<TokenBatch> read_batches(std::int64_t step);
   double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
+  double learning_rate(std::int64_t step) const {
+    return scheduled_learning_rate(configuration_.schedule, configuration_.learning_rate, step);
+  }
   UpdateMetrics update(std::int64_t step);
   bool is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const;
   void log(const UpdateMetrics& metrics) const;

@@ -53,7 +53,7 @@ class SmallOptimizer {
   /// applied.
   void update(long step, bool is_spoilt) {
     std::mt19937_64 engine(static_cast<std::uint64_t>(100 * step + communicator_.rank()));
-    optimizer_->begin_update(TrialSpace(), step, 1);
+    optimizer_->begin_update(TrialSpace(), step, 1, 0.1);
     for (std::size_t p = 0; p < parameters_.size(); ++p) {
       const auto dy = to_view(random_factor(tokens, static_cast<std::size_t>(parameters_[p].rows), engine));
       const auto x = to_view(random_factor(tokens, static_cast<std::size_t>(parameters_[p].columns), engine));
@@ -64,7 +64,7 @@ class SmallOptimizer {
     }
     const GradientNorm norm = optimizer_->finish_gradients();
     EXPECT_EQ(norm.nonfinite_parameter, is_spoilt ? parameters_[0].name : "");
-    if (!is_spoilt) optimizer_->apply(0.1, norm.norm);
+    if (!is_spoilt) optimizer_->apply(norm.norm);
     Kokkos::fence();
   }
 

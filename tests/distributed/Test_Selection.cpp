@@ -85,7 +85,7 @@ class SelectingOptimizer {
   }
 
   void update(std::int64_t step, const std::vector<std::vector<Factors>>& micro_batches) {
-    optimizer_->begin_update(TrialSpace(), step, static_cast<int>(micro_batches.size()));
+    optimizer_->begin_update(TrialSpace(), step, static_cast<int>(micro_batches.size()), 0.01);
     for (const std::vector<Factors>& micro : micro_batches) {
       for (std::size_t i = 0; i < micro.size(); ++i) {
         optimizer_->accept_factors(static_cast<int>(i), to_view(micro[i].output_gradient), to_view(micro[i].input));
@@ -93,7 +93,7 @@ class SelectingOptimizer {
       }
     }
     const GradientNorm norm = optimizer_->finish_gradients();
-    optimizer_->apply(0.01, norm.norm);
+    optimizer_->apply(norm.norm);
     TrialSpace().fence();
   }
 

@@ -83,8 +83,9 @@ inline void compare_with_reference(const TrialOptions& trial, Communicator<MpiSp
 
   const auto ranks = static_cast<std::size_t>(communicator.size());
   const auto rank = static_cast<std::size_t>(communicator.rank());
+  const double learning_rate = 0.05;
   for (long step = 0; step < trial.updates; ++step) {
-    optimizer.begin_update(space, step, static_cast<int>(trial.micro_batches));
+    optimizer.begin_update(space, step, static_cast<int>(trial.micro_batches), learning_rate);
     std::vector<std::vector<Dense>> gradients(parameters.size());
     for (std::size_t micro = 0; micro < trial.micro_batches; ++micro) {
       for (std::size_t p = 0; p < parameters.size(); ++p) {
@@ -110,8 +111,7 @@ inline void compare_with_reference(const TrialOptions& trial, Communicator<MpiSp
     const GradientNorm norm = optimizer.finish_gradients();
     EXPECT_EQ(norm.nonfinite_parameter, "");
     EXPECT_EQ(optimizer.communicated_bytes(), optimizer.planned_bytes(optimizer.refreshes()));
-    const double learning_rate = 0.05;
-    optimizer.apply(learning_rate, norm.norm);
+    optimizer.apply(norm.norm);
     space.fence();
 
     std::vector<Dense> compressed;

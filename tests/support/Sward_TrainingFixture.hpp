@@ -34,13 +34,13 @@ class TrainingFixture {
 
   /// One whole update over `micro_batches` equal micro-batches; returns the gradient norm.
   double update(std::int64_t step, int micro_batches, double learning_rate = 1e-3) {
-    optimizer_->begin_update(space_, step, micro_batches);
+    optimizer_->begin_update(space_, step, micro_batches, learning_rate);
     for (int j = 0; j < micro_batches; ++j) {
       model_->set_batch(space_, inputs_, targets_);
       model_->forward_backward(space_, 1.0 / static_cast<double>(inputs_.size()), *optimizer_);
     }
     const GradientNorm norm = optimizer_->finish_gradients();
-    optimizer_->apply(learning_rate, norm.norm);
+    optimizer_->apply(norm.norm);
     space_.fence("Sward::Test::TrainingFixture");
     return norm.norm;
   }
