@@ -56,8 +56,8 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   deliver(sink, block.gate, gate, m.normed);
   deliver(sink, block.up, up, m.normed);
   input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * shape_.intermediate_size), g.normed);
-  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden,
-                    g.norm_partials, dense_vector(sink, block.mlp_norm));
+  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
+                    dense_vector(sink, block.mlp_norm));
   sink.complete(block.mlp_norm);
 }
 
@@ -98,7 +98,8 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
     backward_mlp(space, layer, sink);
     backward_attention(space, layer, sink);
   }
-  embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace, sink.dense_gradient(embedding_));
+  embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace,
+                     sink.dense_gradient(embedding_));
   sink.complete(embedding_);
 }
 

@@ -141,16 +141,16 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
   const auto width = static_cast<std::size_t>(shape_.intermediate_size);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
   const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
-  gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
-                arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
-                arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
-                arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
-                                              static_cast<std::size_t>(query_key_value_size())),
-                arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
-                arena.template matrix<Scalar>("attention delta", kind, tokens, heads),
-                arena.template matrix<Real<Scalar>>("rms norm partials", kind, rms_norm_partial_rows<ExecutionSpace>,
-                                                    hidden),
-                arena.template vector<int>("positions by token", kind, embedding_workspace_size(tokens, vocabulary))};
+  gradients_ = {
+      arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
+      arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
+      arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
+      arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
+                                    static_cast<std::size_t>(query_key_value_size())),
+      arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
+      arena.template matrix<Scalar>("attention delta", kind, tokens, heads),
+      arena.template matrix<Real<Scalar>>("rms norm partials", kind, rms_norm_partial_rows<ExecutionSpace>, hidden),
+      arena.template vector<int>("positions by token", kind, embedding_workspace_size(tokens, vocabulary))};
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;
