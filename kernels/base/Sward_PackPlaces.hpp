@@ -22,8 +22,8 @@ class PackPlaces {
     const std::uint64_t packs = static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(columns / N);
     require(packs < UINT32_MAX - threads * count, "Sward::PackPlaces",
             "a matrix of " + std::to_string(packs) + " packs is more than 32 bits count");
-    return Kokkos::TeamPolicy<ExecutionSpace>(space, static_cast<int>((packs + threads * count - 1) / (threads * count)),
-                                              threads);
+    return Kokkos::TeamPolicy<ExecutionSpace>(
+        space, static_cast<int>((packs + threads * count - 1) / (threads * count)), threads);
   }
 
   template <class Team>

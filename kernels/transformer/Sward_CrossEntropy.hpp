@@ -101,6 +101,14 @@ struct LogitsInRegisters {
   }
 };
 
+/// Sets one row of a matrix to zero, in packs of N.
+template <int N, class Team, class Values>
+KOKKOS_INLINE_FUNCTION void store_zeros(const Team& team, const Values& values, int row) {
+  const Pack<typename Values::non_const_value_type, N> zeros = {};
+  const int columns = static_cast<int>(values.extent(1));
+  for (int j = team.team_rank() * N; j < columns; j += team.team_size() * N) store_pack(zeros, &values(row, j));
+}
+
 /// cross_entropy, or cross_entropy_backward for with_gradient, where a row fits the registers of `threads` threads (on
 /// GPUs) with `count` packs of N each.
 template <bool with_gradient, int N, int count, int threads, class ExecutionSpace, class Logits, class Targets,
@@ -118,10 +126,7 @@ void cross_entropy_in_registers(const char* label, const ExecutionSpace& space, 
         const int row = team.league_rank();
         const int target = targets(row);
         if (target < 0) {
-          const int columns = static_cast<int>(logits.extent(1));
-          const Pack<Stored, N> zeros = {};
-          if constexpr (with_gradient)
-            for (int j = team.team_rank() * N; j < columns; j += team_size * N) store_pack(zeros, &logits(row, j));
+          if (with_gradient) store_zeros<N>(team, logits, row);
           Kokkos::single(Kokkos::PerTeam(team), [&] { losses(row) = 0; });
           return;
         }
@@ -129,7 +134,7 @@ void cross_entropy_in_registers(const char* label, const ExecutionSpace& space, 
         const Value chosen = target_logit(logits, row, target);
         const Value largest = held.largest(team);
         const double sum = held.sum(team, largest);
-        if constexpr (with_gradient)
+        if (with_gradient)
           held.store_gradient(logits, row, largest, static_cast<Value>(scale / sum), target, static_cast<Value>(scale));
         Kokkos::single(Kokkos::PerTeam(team),
                        [&] { losses(row) = static_cast<Loss>(target_loss<Logits>(sum, largest, chosen)); });

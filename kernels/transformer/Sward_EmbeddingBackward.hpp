@@ -34,8 +34,8 @@ struct PositionsByToken {
     const std::size_t unsorted_end = starts_end + tokens.extent(0);
     starts = Kokkos::subview(workspace, std::pair<std::size_t, std::size_t>(0, starts_end));
     unsorted = Kokkos::subview(workspace, std::pair<std::size_t, std::size_t>(starts_end, unsorted_end));
-    order = Kokkos::subview(
-        workspace, std::pair<std::size_t, std::size_t>(unsorted_end, unsorted_end + tokens.extent(0)));
+    order =
+        Kokkos::subview(workspace, std::pair<std::size_t, std::size_t>(unsorted_end, unsorted_end + tokens.extent(0)));
   }
 
   KOKKOS_INLINE_FUNCTION bool is_known(int token) const { return token >= 0 && token < vocabulary; }
@@ -70,8 +70,7 @@ PositionsByToken<Tokens, Workspace> sort_by_token(const ExecutionSpace& space, c
       });
   Kokkos::parallel_for(
       "Sward::embedding_backward::place", Range(space, 0, count), KOKKOS_LAMBDA(const int i) {
-        if (sorted.is_known(tokens(i)))
-          sorted.unsorted(Kokkos::atomic_fetch_sub(&sorted.starts(tokens(i)), 1) - 1) = i;
+        if (sorted.is_known(tokens(i))) sorted.unsorted(Kokkos::atomic_fetch_sub(&sorted.starts(tokens(i)), 1) - 1) = i;
       });
   Kokkos::parallel_for(
       "Sward::embedding_backward::order", Range(space, 0, count), KOKKOS_LAMBDA(const int place) {

@@ -9,8 +9,8 @@
 
 namespace Sward {
 
-/// rms_norm for rows of up to N * count * lanes elements: a thread with its lanes holds a row in registers, so that it is
-/// read once.
+/// rms_norm for rows of up to N * count * lanes elements: a thread with its lanes holds a row in registers, so that it
+/// is read once.
 template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
 void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
                            const InverseRms& inverse_rms, const Output& output) {
@@ -83,8 +83,7 @@ void rms_norm_in_two_passes(const ExecutionSpace& space, const Input& input, con
         const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(squares / columns + epsilon));
         for_each_chunk(team, columns, [&](const int begin, const int end) {
           SWARD_INDEPENDENT_ITERATIONS
-          for (int j = begin; j < end; ++j)
-            output(row, j) = static_cast<Scalar>(input(row, j) * inverse * weight(j));
+          for (int j = begin; j < end; ++j) output(row, j) = static_cast<Scalar>(input(row, j) * inverse * weight(j));
         });
         Kokkos::single(Kokkos::PerTeam(team), [&] { inverse_rms(row) = inverse; });
       });
