@@ -10,6 +10,9 @@ endfunction()
 
 sward_install_headers(${PROJECT_SOURCE_DIR}/kernels/*.hpp ${SWARD_KOKKOS_CUDA13_HEADER})
 install(TARGETS sward_kernels EXPORT SwardKernelsTargets)
+if(SWARD_ENABLE_CUDNN)
+  install(TARGETS sward_cudnn EXPORT SwardKernelsTargets)
+endif()
 install(EXPORT SwardKernelsTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE_DIR})
 
 if(TARGET sward)

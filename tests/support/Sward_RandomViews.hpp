@@ -7,6 +7,7 @@
 #include <random>
 #include <type_traits>
 
+#include "Sward_BFloat16.hpp"
 #include "Sward_Views.hpp"
 
 namespace Sward::Test {
@@ -71,6 +72,7 @@ Vector<Scalar, ExecutionSpace> random_vector(std::size_t extent, std::uint64_t s
 template <class Scalar>
 Scalar poison() {
   if constexpr (std::is_floating_point_v<Scalar>) return std::numeric_limits<Scalar>::quiet_NaN();
+  if constexpr (std::is_same_v<Scalar, BFloat16>) return BFloat16(std::numeric_limits<float>::quiet_NaN());
   return std::numeric_limits<Scalar>::min();
 }
 
