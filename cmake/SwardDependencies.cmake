@@ -24,6 +24,23 @@ endif()
 if(NOT TARGET Kokkos::kokkoskernels)
   find_package(KokkosKernels REQUIRED)
 endif()
+if(SWARD_ENABLE_CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  find_path(SWARD_CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(SWARD_CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+  find_path(SWARD_CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h)
+endif()
+set(SWARD_CUDNN_FOUND OFF)
+if(SWARD_CUDNN_INCLUDE_DIR AND SWARD_CUDNN_LIBRARY AND SWARD_CUDNN_FRONTEND_INCLUDE_DIR)
+  set(SWARD_CUDNN_FOUND ON)
+endif()
+option(SWARD_ENABLE_CUDNN "Attention in bfloat16 on CUDA by cuDNN" ${SWARD_CUDNN_FOUND})
+if(SWARD_ENABLE_CUDNN AND NOT SWARD_CUDNN_FOUND)
+  message(FATAL_ERROR "SWARD_ENABLE_CUDNN needs SWARD_ENABLE_CUDA (${SWARD_ENABLE_CUDA}), cuDNN's headers "
+    "(SWARD_CUDNN_INCLUDE_DIR=${SWARD_CUDNN_INCLUDE_DIR}), library (SWARD_CUDNN_LIBRARY=${SWARD_CUDNN_LIBRARY}) and "
+    "front end (SWARD_CUDNN_FRONTEND_INCLUDE_DIR=${SWARD_CUDNN_FRONTEND_INCLUDE_DIR}), which "
+    "'cmake/bootstrap.sh --cuda' puts into its prefix. Without, attention on CUDA is the portable kernel.")
+endif()
 find_path(SWARD_RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 # Its package's own configuration asks for OpenCL, which nothing here uses.
 find_path(SWARD_ONEDNN_INCLUDE_DIR dnnl.h)

@@ -14,8 +14,8 @@ finds everything in place and returns at once. The last line printed is the pref
 
   --prefix DIR    where to install; default $SWARD_PREFIX, or a folder under
                   ${XDG_CACHE_HOME:-~/.cache}/sward named after compiler, processor and backends
-  --cuda          Kokkos with the CUDA backend (needs nvcc 12 or later on PATH), for the
-                  cuda-release preset
+  --cuda          Kokkos with the CUDA backend (needs nvcc 12 or later on PATH) and the headers
+                  of cuDNN's front end, for the cuda-release preset
   --style         also the packages clang-format and clang-tidy, for tests/style
   --fuzz          also Clang with its runtime libraries, for tests/fuzz
   --no-packages   do not call the distribution's package manager
@@ -108,6 +108,18 @@ build_kokkos() {
     -DKokkosKernels_ADD_DEFAULT_ETI=OFF -DKokkosKernels_ENABLE_TESTS=OFF "${kernels_options[@]}"
 }
 
+# Headers alone, out of the wheel; cuDNN itself comes with CUDA or the distribution.
+install_cudnn_frontend() {
+  log "fetching the headers of cuDNN's front end"
+  python3 -m venv "$work/pip" >&2
+  "$work/pip/bin/pip" download -q --no-deps -d "$work" nvidia-cudnn-frontend==1.32.0 >&2
+  python3 -m zipfile -e "$work"/nvidia_cudnn_frontend-1.32.0-*.whl "$work/cudnn-frontend"
+  # The file that CMake looks for comes last, so that a copy that was cut short is made again.
+  mv "$work/cudnn-frontend/include/cudnn_frontend.h" "$work"
+  cp -r "$work/cudnn-frontend/include/." "$prefix/include"
+  cp "$work/cudnn_frontend.h" "$prefix/include"
+}
+
 # The library is compiled for this processor, so a prefix from another one must not be picked up.
 # Neither must one that was built by another recipe.
 fingerprint() {
@@ -129,11 +141,14 @@ fi
 mkdir -p "$prefix"
 exec 9> "$prefix/.lock"
 flock 9 # two checkouts that start at once build one prefix, one after the other
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 if [ ! -f "$prefix/.complete" ]; then
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
   fetch_sources
   build_kokkos
   touch "$prefix/.complete"
+fi
+if [ "$backend" = cuda ] && [ ! -f "$prefix/include/cudnn_frontend.h" ]; then
+  install_cudnn_frontend
 fi
 echo "$prefix"

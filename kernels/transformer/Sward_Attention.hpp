@@ -5,7 +5,9 @@
 #include "Sward_AttentionBackward.hpp"
 #include "Sward_AttentionShape.hpp"
 #include "Sward_AttentionTile.hpp"
+#include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_Real.hpp"
 
 namespace Sward {
 
@@ -45,35 +47,21 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
   });
 }
 
-/// output = softmax(query keyᵀ / sqrt(head_size)) value for each head, over the tokens of the sequence up to the
-/// query's own, from number first_keys(query's row) of the sequence on: for sequences packed from several documents
-/// that do not see each other. first_keys is a vector of b integers, none of which decreases within a sequence or goes
-/// beyond the token itself, or WholeSequence. query and output are b x heads * head_size, key and value b x
-/// key_value_heads * head_size with b = sequences * length; logsumexp, b x heads, receives the logarithm of the
-/// softmax's denominator for attention_backward. Source: the online softmax of Dao, "FlashAttention-2", arXiv
-/// 2307.08691.
+/// attention by the kernel that needs no vendor's library; storage in two bytes is computed with in float.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp>
-void attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
-               const Query& query, const Key& key, const Value& value, const Output& output,
-               const LogSumExp& logsumexp) {
-  using Scalar = typename Output::non_const_value_type;
+void portable_attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                        const Query& query, const Key& key, const Value& value, const Output& output,
+                        const LogSumExp& logsumexp) {
+  using Stored = typename Output::non_const_value_type;
+  using Scalar = Real<Stored>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
-  const char* const function = "Sward::attention";
-  check_attention_shape(function, shape);
-  require_first_keys(function, first_keys, shape);
-  require_token_rows(function, "query", query, shape, shape.query_columns());
-  require_token_rows(function, "key", key, shape, shape.key_value_columns());
-  require_token_rows(function, "value", value, shape, shape.key_value_columns());
-  require_token_rows(function, "output", output, shape, shape.query_columns());
-  require_token_rows(function, "logsumexp", logsumexp, shape, shape.heads);
-
   const int padded = Tile::padded(shape.head_size);
   const int blocks = Tile::blocks(shape.length);
   const int count = 2 * (Tile::block + Tile::stream) * padded + Tile::stream * Tile::block + 4 * Tile::block;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
   Kokkos::parallel_for(
-      function, Tile::policy(space, shape.sequences * shape.heads * blocks, count),
+      "Sward::attention", Tile::policy(space, shape.sequences * shape.heads * blocks, count),
       KOKKOS_LAMBDA(const typename Tile::Member& team) {
         const int pair = team.league_rank() / blocks;
         const int first = (blocks - 1 - team.league_rank() % blocks) * Tile::block;
@@ -132,18 +120,45 @@ void attention(const ExecutionSpace& space, const AttentionShape& shape, const F
           const int token = start + first + i;
           const Scalar inverse = Scalar(1) / sum[i];
           Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, shape.head_size), [&](const int c) {
-            output(token, query_column + c) = result[i * padded + c] * inverse;
+            output(token, query_column + c) = static_cast<Stored>(result[i * padded + c] * inverse);
           });
           Kokkos::single(Kokkos::PerThread(team), [&] { logsumexp(token, head) = maximum[i] + Kokkos::log(sum[i]); });
         });
       });
 }
 
+/// output = softmax(query keyᵀ / sqrt(head_size)) value for each head, over the tokens of the sequence up to the
+/// query's own, from number first_keys(query's row) of the sequence on: for sequences packed from several documents
+/// that do not see each other. first_keys is a vector of b integers, none of which decreases within a sequence or goes
+/// beyond the token itself, or WholeSequence. query and output are b x heads * head_size, key and value b x
+/// key_value_heads * head_size with b = sequences * length; logsumexp, b x heads, receives what attention_backward
+/// needs of the softmax's denominators: their logarithms, by token and head, or where uses_cudnn holds in cuDNN's
+/// order, sequence, head, token. workspace has attention_workspace_bytes. Source: the online softmax of Dao,
+/// "FlashAttention-2", arXiv 2307.08691.
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp>
+void attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+               const Query& query, const Key& key, const Value& value, const Output& output, const LogSumExp& logsumexp,
+               const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
+  const char* const function = "Sward::attention";
+  check_attention_shape(function, shape);
+  require_first_keys(function, first_keys, shape);
+  require_token_rows(function, "query", query, shape, shape.query_columns());
+  require_token_rows(function, "key", key, shape, shape.key_value_columns());
+  require_token_rows(function, "value", value, shape, shape.key_value_columns());
+  require_token_rows(function, "output", output, shape, shape.query_columns());
+  require_token_rows(function, "logsumexp", logsumexp, shape, shape.heads);
+  if constexpr (has_cudnn<ExecutionSpace>)
+    if (uses_cudnn(shape, first_keys, query, key, value, output, logsumexp))
+      return enqueue_cudnn_attention(space, shape, query, key, value, output, logsumexp, workspace);
+  portable_attention(space, shape, first_keys, query, key, value, output, logsumexp);
+}
+
 /// The same over whole sequences.
 template <class ExecutionSpace, class Query, class Key, class Value, class Output, class LogSumExp>
 void attention(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
-               const Value& value, const Output& output, const LogSumExp& logsumexp) {
-  attention(space, shape, WholeSequence{}, query, key, value, output, logsumexp);
+               const Value& value, const Output& output, const LogSumExp& logsumexp,
+               const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
+  attention(space, shape, WholeSequence{}, query, key, value, output, logsumexp, workspace);
 }
 
 }  // namespace Sward

@@ -4,7 +4,9 @@
 
 #include "Sward_AttentionShape.hpp"
 #include "Sward_AttentionTile.hpp"
+#include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_Real.hpp"
 
 namespace Sward {
 
@@ -50,7 +52,8 @@ KOKKOS_INLINE_FUNCTION void store_rows(const Team& team, const Scalar* tile, int
                                        const HeadRows<Gradient>& target) {
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, target.valid), [&](const int i) {
     Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, target.head_size), [&](const int c) {
-      target.view(target.token + i, target.column + c) = factor * tile[i * padded + c];
+      using Stored = typename Gradient::non_const_value_type;
+      target.view(target.token + i, target.column + c) = static_cast<Stored>(factor * tile[i * padded + c]);
     });
   });
 }
@@ -67,6 +70,12 @@ KOKKOS_INLINE_FUNCTION void add_rows(const Team& team, const Scalar* tile, int p
   });
 }
 
+/// Whether the gradient of the queries is added up along with those of keys and values, where it is stored: storage in
+/// two bytes would round every partial sum.
+template <class ExecutionSpace, class QueryGradient>
+inline constexpr bool joins_query_gradient =
+    runs_on_host<ExecutionSpace> && !std::is_same_v<typename QueryGradient::non_const_value_type, BFloat16>;
+
 /// query_gradient; a team owns a block of queries of one head and streams the keys and values up to them.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient>
@@ -74,7 +83,7 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
                               const Query& query, const Key& key, const Value& value, const LogSumExp& logsumexp,
                               const OutputGradient& output_gradient, const Delta& delta,
                               const QueryGradient& query_gradient) {
-  using Scalar = typename QueryGradient::non_const_value_type;
+  using Scalar = Real<typename QueryGradient::non_const_value_type>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const int padded = Tile::padded(shape.head_size);
   const int blocks = Tile::blocks(shape.length);
@@ -143,8 +152,8 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
 }
 
 /// key_gradient and value_gradient; a team owns a block of keys of one group of heads and streams the queries from them
-/// on, head after head. On hosts a team owns all blocks of keys, one after the other, and so adds up query_gradient in
-/// the same pass: five products a pair of tiles instead of seven in two kernels.
+/// on, head after head. On hosts a team owns all blocks of keys, one after the other, and so can add up query_gradient
+/// in the same pass: five products a pair of tiles instead of seven in two kernels.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
 void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
@@ -152,12 +161,13 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
                                   const OutputGradient& output_gradient, const Delta& delta,
                                   const QueryGradient& query_gradient, const KeyGradient& key_gradient,
                                   const ValueGradient& value_gradient) {
-  using Scalar = typename KeyGradient::non_const_value_type;
+  using Scalar = Real<typename KeyGradient::non_const_value_type>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const int padded = Tile::padded(shape.head_size);
   const int blocks = Tile::blocks(shape.length);
   const int blocks_of_team = Tile::host ? blocks : 1;
   const int teams_of_pair = blocks / blocks_of_team;
+  constexpr bool joins = joins_query_gradient<ExecutionSpace, QueryGradient>;
   const int count = (5 * Tile::block + 3 * Tile::stream) * padded + 2 * Tile::stream * Tile::block + 3 * Tile::stream;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
@@ -194,7 +204,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
           load_transposed(team, key_source, scale, Tile::block, padded, key_tile);
           load_transposed(team, HeadRows<Value>{value, token, keys, key_column, shape.head_size}, Scalar(1),
                           Tile::block, padded, value_tile);
-          if constexpr (Tile::host) load_rows(team, key_source, Tile::block, padded, key_rows);
+          if constexpr (joins) load_rows(team, key_source, Tile::block, padded, key_rows);
           for_each_chunk(team, Tile::block * padded, [&](const int from, const int to) {
             for (int i = from; i < to; ++i) key_result[i] = value_result[i] = 0;
           });
@@ -234,7 +244,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
               tile_product<Tile>(
                   team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{slopes, 1, Tile::block}, query_tile,
                   [&](const int j, const int c, const Scalar added) { key_result[j * padded + c] += added; });
-              if (Tile::host) {
+              if (joins) {
                 tile_product<Tile>(
                     team, Tile::stream, padded, Tile::block, TileFactor<Scalar>{slopes, Tile::block, 1}, key_rows,
                     [&](const int i, const int c, const Scalar product) { query_result[i * padded + c] = product; });
@@ -252,17 +262,34 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
       });
 }
 
+/// attention_backward by the kernels that need no vendor's library; storage in two bytes is computed with in float.
+template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp,
+          class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
+void portable_attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                                 const Query& query, const Key& key, const Value& value, const Output& output,
+                                 const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
+                                 const QueryGradient& query_gradient, const KeyGradient& key_gradient,
+                                 const ValueGradient& value_gradient) {
+  attention_delta(space, shape, output, output_gradient, delta);
+  if constexpr (!joins_query_gradient<ExecutionSpace, QueryGradient>)
+    attention_query_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
+                             query_gradient);
+  attention_key_value_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
+                               query_gradient, key_gradient, value_gradient);
+}
+
 /// Gradients of attention with respect to query, key and value, which are overwritten. output and logsumexp are what
-/// attention wrote, first_keys what it was given; delta is workspace, b x heads. Scores are computed again from query
-/// and key. No sum depends on the number of threads. Source: Dao, "FlashAttention-2", arXiv 2307.08691, on GPUs with
-/// the two halves as kernels of their own instead of atomics.
+/// attention wrote, first_keys what it was given; delta is workspace, b x heads; workspace has
+/// attention_workspace_bytes. Scores are computed again from query and key. No sum depends on the number of threads,
+/// nor anything on the run unless cuDNN may have it so (shape.deterministic). Source: Dao, "FlashAttention-2", arXiv
+/// 2307.08691, on GPUs with the two halves as kernels of their own instead of atomics.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
 void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                         const Query& query, const Key& key, const Value& value, const Output& output,
                         const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
                         const QueryGradient& query_gradient, const KeyGradient& key_gradient,
-                        const ValueGradient& value_gradient) {
+                        const ValueGradient& value_gradient, const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
   const char* const function = "Sward::attention_backward";
   check_attention_shape(function, shape);
   require_first_keys(function, first_keys, shape);
@@ -276,12 +303,12 @@ void attention_backward(const ExecutionSpace& space, const AttentionShape& shape
   require_token_rows(function, "query_gradient", query_gradient, shape, shape.query_columns());
   require_token_rows(function, "key_gradient", key_gradient, shape, shape.key_value_columns());
   require_token_rows(function, "value_gradient", value_gradient, shape, shape.key_value_columns());
-  attention_delta(space, shape, output, output_gradient, delta);
-  if constexpr (!runs_on_host<ExecutionSpace>)
-    attention_query_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
-                             query_gradient);
-  attention_key_value_gradient(space, shape, first_keys, query, key, value, logsumexp, output_gradient, delta,
-                               query_gradient, key_gradient, value_gradient);
+  if constexpr (has_cudnn<ExecutionSpace>)
+    if (uses_cudnn(shape, first_keys, query, key, value, output, logsumexp))
+      return enqueue_cudnn_attention_backward(space, shape, query, key, value, output, logsumexp, output_gradient,
+                                              query_gradient, key_gradient, value_gradient, workspace);
+  portable_attention_backward(space, shape, first_keys, query, key, value, output, logsumexp, output_gradient, delta,
+                              query_gradient, key_gradient, value_gradient);
 }
 
 /// The same over whole sequences.
@@ -290,9 +317,10 @@ template <class ExecutionSpace, class Query, class Key, class Value, class Outpu
 void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const Query& query, const Key& key,
                         const Value& value, const Output& output, const LogSumExp& logsumexp,
                         const OutputGradient& output_gradient, const Delta& delta, const QueryGradient& query_gradient,
-                        const KeyGradient& key_gradient, const ValueGradient& value_gradient) {
+                        const KeyGradient& key_gradient, const ValueGradient& value_gradient,
+                        const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
   attention_backward(space, shape, WholeSequence{}, query, key, value, output, logsumexp, output_gradient, delta,
-                     query_gradient, key_gradient, value_gradient);
+                     query_gradient, key_gradient, value_gradient, workspace);
 }
 
 }  // namespace Sward

@@ -16,6 +16,7 @@ struct AttentionShape {
   int heads;
   int key_value_heads;
   int head_size;
+  bool deterministic = true;  ///< the backward pass gives the same bits in every run; kernels of our own always do
 
   KOKKOS_FUNCTION int tokens() const { return sequences * length; }
   KOKKOS_FUNCTION int query_columns() const { return heads * head_size; }

@@ -27,6 +27,7 @@ struct BatchShape {
   std::size_t sequences = 1;  ///< sequences a pass
   std::size_t length = 1;     ///< tokens a sequence
   bool training = true;       ///< false: no memory for a backward pass
+  bool deterministic = true;  ///< false: a backward pass may differ in its last bits from run to run
   std::size_t tokens() const { return sequences * length; }
 };
 
@@ -134,6 +135,11 @@ class Llama {
   const AttentionActivations& attention_of(std::size_t layer) const;
   const MlpActivations& mlp_of(std::size_t layer) const;
   AttentionShape attention_shape() const;
+  /// Calls function(first keys of the batch): the list, or WholeSequence, for which there are faster kernels.
+  template <class Function>
+  void with_first_keys(const Function& function) const {
+    has_documents_ ? function(first_keys_) : function(WholeSequence{});
+  }
 
   void forward_blocks(const ExecutionSpace& space);
   void forward_attention(const ExecutionSpace& space, std::size_t layer);
@@ -163,10 +169,12 @@ class Llama {
   Vector<int> inputs_;
   Vector<int> targets_;
   Vector<int> first_keys_;
+  bool has_documents_ = false;  ///< whether the batch came with first keys
   ValueMatrix cosine_;
   ValueMatrix sine_;
   std::vector<Matrix> hidden_;  ///< input of each block, then the last block's output
   std::vector<AttentionActivations> attention_;
+  AttentionWorkspace<ExecutionSpace> attention_workspace_;  ///< of both passes
   std::vector<MlpActivations> mlp_;
   Vector<Value> final_inverse_rms_;
   Matrix final_normed_;

@@ -70,8 +70,11 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Matrix query = query_of(g.query_key_value);
   const Matrix key = key_of(g.query_key_value);
   const Matrix value = value_of(g.query_key_value);
-  attention_backward(space, attention_shape(), first_keys_, query_of(a.query_key_value), key_of(a.query_key_value),
-                     value_of(a.query_key_value), a.output, a.logsumexp, g.output, g.delta, query, key, value);
+  with_first_keys([&](const auto& first_keys) {
+    attention_backward(space, attention_shape(), first_keys, query_of(a.query_key_value), key_of(a.query_key_value),
+                       value_of(a.query_key_value), a.output, a.logsumexp, g.output, g.delta, query, key, value,
+                       attention_workspace_);
+  });
   rotary_embedding_backward(space, cosine_, sine_, rotated_heads(), rotated_of(g.query_key_value));
   deliver(sink, block.query, query, a.normed);
   deliver(sink, block.key, key, a.normed);

@@ -54,8 +54,9 @@ auto Llama<ExecutionSpace, Scalar>::mlp_of(std::size_t layer) const -> const Mlp
 
 template <class ExecutionSpace, class Scalar>
 AttentionShape Llama<ExecutionSpace, Scalar>::attention_shape() const {
-  return {static_cast<int>(batch_.sequences), static_cast<int>(batch_.length), static_cast<int>(shape_.num_heads),
-          static_cast<int>(shape_.num_key_value_heads), static_cast<int>(shape_.head_size())};
+  return {static_cast<int>(batch_.sequences),   static_cast<int>(batch_.length),
+          static_cast<int>(shape_.num_heads),   static_cast<int>(shape_.num_key_value_heads),
+          static_cast<int>(shape_.head_size()), batch_.deterministic};
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -85,9 +86,8 @@ void Llama<ExecutionSpace, Scalar>::set_batch(const ExecutionSpace& space, std::
                   {batch_.tokens(), batch_.tokens()});
   Kokkos::deep_copy(space, inputs_, HostView(inputs.data(), inputs.size()));
   Kokkos::deep_copy(space, targets_, HostView(targets.data(), targets.size()));
-  if (first_keys.empty()) {
-    fill(space, first_keys_, 0);
-  } else {
+  has_documents_ = !first_keys.empty();
+  if (has_documents_) {
     require_extents("Sward::Llama::set_batch", "first_keys", {first_keys.size()}, {batch_.tokens()});
     Kokkos::deep_copy(space, first_keys_, HostView(first_keys.data(), first_keys.size()));
   }
@@ -103,8 +103,10 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
   rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
   linear(space, a.normed, stacked_weight(block.query, query_key_value_size()), a.query_key_value);
   rotary_embedding(space, cosine_, sine_, rotated_heads(), rotated_of(a.query_key_value));
-  attention(space, attention_shape(), first_keys_, query_of(a.query_key_value), key_of(a.query_key_value),
-            value_of(a.query_key_value), a.output, a.logsumexp);
+  with_first_keys([&](const auto& first_keys) {
+    attention(space, attention_shape(), first_keys, query_of(a.query_key_value), key_of(a.query_key_value),
+              value_of(a.query_key_value), a.output, a.logsumexp, attention_workspace_);
+  });
 }
 
 template <class ExecutionSpace, class Scalar>

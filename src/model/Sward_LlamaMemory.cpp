@@ -158,6 +158,10 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
   for (std::size_t i = 0; i < (share_mlp ? 1 : layers); ++i)
     mlp_.push_back(plan_mlp(arena, share_mlp ? "shared" : "layer " + std::to_string(i)));
 
+  attention_workspace_ = arena.template vector<std::byte>(
+      "attention workspace", BlockKind::workspace,
+      attention_workspace_bytes<ExecutionSpace, Scalar>(attention_shape(), batch_.training));
+
   final_inverse_rms_ = arena.template vector<Value>("final inverse rms", kind, tokens);
   final_normed_ = arena.template matrix<Scalar>("final normed", kind, tokens, hidden);
   logits_ =

@@ -20,12 +20,14 @@ class LaunchRecording {
     launches().clear();
     allocations().clear();
     fences().clear();
+    regions().clear();
     namespace Tools = Kokkos::Tools::Experimental;
     Tools::set_allocate_data_callback(record_allocation);
     Tools::set_begin_parallel_for_callback(record_launch);
     Tools::set_begin_parallel_reduce_callback(record_launch);
     Tools::set_begin_parallel_scan_callback(record_launch);
     Tools::set_begin_fence_callback(record_fence);
+    Tools::set_push_region_callback(record_region);
   }
   ~LaunchRecording() {
     namespace Tools = Kokkos::Tools::Experimental;
@@ -34,6 +36,7 @@ class LaunchRecording {
     Tools::set_begin_parallel_reduce_callback(nullptr);
     Tools::set_begin_parallel_scan_callback(nullptr);
     Tools::set_begin_fence_callback(nullptr);
+    Tools::set_push_region_callback(nullptr);
   }
   LaunchRecording(const LaunchRecording&) = delete;
   LaunchRecording& operator=(const LaunchRecording&) = delete;
@@ -51,7 +54,14 @@ class LaunchRecording {
     return list;
   }
 
+  /// Regions that were entered: what a vendor's library does shows in no launch.
+  static std::vector<std::string>& regions() {
+    static std::vector<std::string> list;
+    return list;
+  }
+
  private:
+  static void record_region(const char* label) { regions().emplace_back(label); }
   static void record_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t size) {
     // Kokkos reports the team scratch of kernels that use none.
     if (size > 0) allocations().emplace_back(label);

@@ -21,7 +21,8 @@ HostMatrix to_double(const View& view) {
   return result;
 }
 
-/// Causal attention and its gradients from the definition, in double: the whole row of weights for every query.
+/// Causal attention and its gradients from the definition, in double: the whole row of weights for every query. The
+/// backward pass reads `output`, which a test may overwrite with what a kernel has stored, rounded.
 struct ReferenceAttention {
   AttentionShape shape;
   std::vector<int> first_keys;  // by row, or empty
@@ -86,7 +87,6 @@ struct ReferenceAttention {
   void add_gradients(int row, int head, const HostMatrix& output_gradient, const Gradients& gradients) const {
     const std::vector<double> s = scores(row, head);
     std::vector<double> weight, weight_gradient;
-    double mean = 0;
     for (std::size_t j = 0; j < s.size(); ++j) {
       weight.push_back(std::exp(s[j] - logsumexp(row, head)));
       double product = 0;
@@ -94,8 +94,10 @@ struct ReferenceAttention {
         product += output_gradient(row, head * shape.head_size + c) *
                    value(first_key(row) + static_cast<int>(j), key_column(head) + c);
       weight_gradient.push_back(product);
-      mean += weight[j] * product;
     }
+    double mean = 0;
+    for (int c = head * shape.head_size; c < (head + 1) * shape.head_size; ++c)
+      mean += output(row, c) * output_gradient(row, c);
     for (std::size_t j = 0; j < s.size(); ++j) {
       const int other = first_key(row) + static_cast<int>(j);
       const double slope = weight[j] * (weight_gradient[j] - mean) * scale();
