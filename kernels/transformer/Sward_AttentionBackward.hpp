@@ -204,7 +204,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
           load_transposed(team, key_source, scale, Tile::block, padded, key_tile);
           load_transposed(team, HeadRows<Value>{value, token, keys, key_column, shape.head_size}, Scalar(1),
                           Tile::block, padded, value_tile);
-          if constexpr (joins) load_rows(team, key_source, Tile::block, padded, key_rows);
+          if (joins) load_rows(team, key_source, Tile::block, padded, key_rows);
           for_each_chunk(team, Tile::block * padded, [&](const int from, const int to) {
             for (int i = from; i < to; ++i) key_result[i] = value_result[i] = 0;
           });
