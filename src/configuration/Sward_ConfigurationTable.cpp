@@ -1,5 +1,7 @@
 #include "Sward_ConfigurationTable.hpp"
 
+#include <toml++/toml.h>
+
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -65,28 +67,34 @@ ConfigurationTable::ConfigurationTable(const std::filesystem::path& file, const 
     const TomlFault& fault = std::get<1>(parsed);
     throw InputError(file_ + ":" + std::to_string(fault.line) + ": " + fault.what);
   }
-  table_ = std::get<0>(std::move(parsed));
+  table_ = std::make_unique<toml::table>(std::get<0>(std::move(parsed)));
   for (const std::string& setting : settings) set(setting);
-  for (const auto& [section, node] : table_)
+  for (const auto& [section, node] : *table_)
     if (!node.is_table()) fail(std::string(section.str()), "stands outside any [section]");
 }
+
+ConfigurationTable::~ConfigurationTable() = default;
+
+bool ConfigurationTable::has(const std::string& key) const { return table_->at_path(key).node() != nullptr; }
+
+bool ConfigurationTable::is_string(const std::string& key) const { return table_->at_path(key).is_string(); }
 
 void ConfigurationTable::set(const std::string& setting) {
   toml::table parsed = parse_setting(setting);
   for (auto&& [section, node] : parsed) {
     if (!node.is_table()) throw InputError("--set " + setting + ": wanted section.key=value");
-    toml::table* target = table_[section].as_table();
-    if (target == nullptr) target = table_.insert_or_assign(section, toml::table{}).first->second.as_table();
+    toml::table* target = (*table_)[section].as_table();
+    if (target == nullptr) target = table_->insert_or_assign(section, toml::table{}).first->second.as_table();
     // A node that is copied forgets where it stood.
     for (auto&& [key, value] : *node.as_table()) target->insert_or_assign(key, std::move(value));
   }
 }
 
 std::string ConfigurationTable::place(const std::string& key) const {
-  const toml::node* node = table_.at_path(key).node();
+  const toml::node* node = table_->at_path(key).node();
   // A key that is missing is missing from its section, or from the table that would hold it.
   for (std::size_t end = key.rfind('.'); node == nullptr && end != std::string::npos; end = key.rfind('.', end - 1))
-    node = table_.at_path(key.substr(0, end)).node();
+    node = table_->at_path(key.substr(0, end)).node();
   if (node == nullptr || !node->source().path) return file_;
   const std::string& path = *node->source().path;
   return path.rfind("--set ", 0) == 0 ? path : path + ":" + std::to_string(node->source().begin.line);
@@ -98,7 +106,7 @@ void ConfigurationTable::fail(const std::string& key, const std::string& message
 
 const toml::node* ConfigurationTable::find(const std::string& key) {
   asked_.insert(key);
-  return table_.at_path(key).node();
+  return table_->at_path(key).node();
 }
 
 bool ConfigurationTable::is_table(const std::string& key) {
@@ -216,7 +224,7 @@ std::vector<std::pair<std::string, double>> ConfigurationTable::weighted_paths(c
 }
 
 void ConfigurationTable::check_all_known() const {
-  for (const auto& [section, node] : table_) check_known(std::string(section.str()), *node.as_table());
+  for (const auto& [section, node] : *table_) check_known(std::string(section.str()), *node.as_table());
 }
 
 void ConfigurationTable::check_known(const std::string& section, const toml::table& table) const {
@@ -242,7 +250,7 @@ void ConfigurationTable::fail_unknown(const std::string& section, const std::str
 
 std::string ConfigurationTable::to_text() const {
   std::ostringstream text;
-  text << table_;
+  text << *table_;
   return text.str();
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <toml++/toml.h>
+#include <toml++/impl/forward_declarations.h>  // nvcc does not understand the whole
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,8 +17,9 @@ class ConfigurationTable {
  public:
   /// Throws InputError when the file cannot be read or a setting is not `section.key=value`.
   ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings);
+  ~ConfigurationTable();
 
-  bool has(const std::string& key) const { return table_.at_path(key).node() != nullptr; }
+  bool has(const std::string& key) const;
   /// Whether the key has a table, whose own keys are then "key.name"; one that nothing asks for is unknown.
   bool is_table(const std::string& key);
   bool is_word(const std::string& key, const std::string& word);
@@ -42,7 +44,7 @@ class ConfigurationTable {
                const std::string& otherwise) {
     std::string allowed;
     for (const auto& [name, value] : choices) allowed += (allowed.empty() ? "\"" : ", \"") + name + "\"";
-    if (has(key) && !table_.at_path(key).is_string()) fail(key, "must be a string; allowed: " + allowed);
+    if (has(key) && !is_string(key)) fail(key, "must be a string; allowed: " + allowed);
     const std::string word = text(key, otherwise);
     for (const auto& [name, value] : choices)
       if (name == word) return value;
@@ -60,6 +62,7 @@ class ConfigurationTable {
 
  private:
   const toml::node* find(const std::string& key);
+  bool is_string(const std::string& key) const;
   std::pair<std::string, double> weighted_path(const toml::node& node, const std::string& key, double least,
                                                double most) const;
   void check_known(const std::string& section, const toml::table& table) const;
@@ -68,7 +71,7 @@ class ConfigurationTable {
   void set(const std::string& setting);
 
   std::string file_;
-  toml::table table_;
+  std::unique_ptr<toml::table> table_;
   std::set<std::string> asked_;
 };
 
