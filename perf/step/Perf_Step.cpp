@@ -38,6 +38,7 @@ struct Arguments {
   std::vector<std::string> cases;
   std::string precision = "bfloat16";
   std::string recompute = "none";
+  std::string state = "float";
   int steps = 30;
   int warmup = 8;
 };
@@ -84,8 +85,10 @@ std::vector<std::int32_t> random_tokens(std::size_t count, std::int64_t vocabula
   return tokens;
 }
 
-OptimizerOptions optimizer_options(const Case& c) {
+OptimizerOptions optimizer_options(const Case& c, const std::string& state) {
   OptimizerOptions options;
+  if (state == "bfloat16") options.adam.state = StateType::bfloat16;
+  if (state == "int8") options.adam.state = StateType::int8;
   options.grass = c.grass;
   options.grass_constants.rank = c.rank;
   options.updates_at_once = true;
@@ -96,11 +99,11 @@ OptimizerOptions optimizer_options(const Case& c) {
 template <class Scalar>
 class Step {
  public:
-  Step(const Case& c, Recompute recompute, Communicator<MpiSpace>& communicator) {
+  Step(const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
     Arena<Space> plan = Arena<Space>::measuring();
-    place(plan, c, recompute, communicator);
+    place(plan, c, arguments, communicator);
     arena_.emplace(Arena<Space>::holding(plan.bytes()));
-    place(*arena_, c, recompute, communicator);
+    place(*arena_, c, arguments, communicator);
     model_->initialize(space_);
     optimizer_->initialize(space_);
     model_->initialize_weights(space_, 1);
@@ -124,11 +127,11 @@ class Step {
   std::size_t arena_bytes() const { return arena_->bytes(); }
 
  private:
-  void place(Arena<Space>& arena, const Case& c, Recompute recompute, Communicator<MpiSpace>& communicator) {
+  void place(Arena<Space>& arena, const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
     optimizer_.reset();
-    model_.emplace(arena, c.shape, c.batch, recompute);
-    optimizer_.emplace(arena, model_->parameters(), model_->weights(), c.batch.tokens(), optimizer_options(c),
-                       communicator);
+    model_.emplace(arena, c.shape, c.batch, recompute_level(arguments.recompute));
+    optimizer_.emplace(arena, model_->parameters(), model_->weights(), c.batch.tokens(),
+                       optimizer_options(c, arguments.state), communicator);
   }
 
   Space space_;
@@ -165,7 +168,7 @@ template <class Scalar>
 void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
   constexpr std::int64_t refreshing = 0;
   constexpr std::int64_t regular = 1;
-  Step<Scalar> step(c, recompute_level(arguments.recompute), communicator);
+  Step<Scalar> step(c, arguments, communicator);
   const double first_loss = step.run(refreshing);
   double loss = 0.0;
   median_seconds(step, regular, arguments.warmup, loss);
@@ -175,6 +178,7 @@ void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>
   line["case"] = c.text;
   line["precision"] = arguments.precision;
   line["recompute"] = arguments.recompute;
+  line["state"] = arguments.state;
   line["step_seconds"] = seconds;
   line["tokens_per_second"] = std::round(tokens / seconds);
   line["executed_tflops"] = tokens * operations_per_token(c) / seconds * 1e-12;
@@ -200,6 +204,8 @@ int main(int argc, char** argv) {
   app.add_option("--precision", arguments.precision, "float or bfloat16")->check(CLI::IsMember({"float", "bfloat16"}));
   app.add_option("--recompute", arguments.recompute, "none, attention or block")
       ->check(CLI::IsMember({"none", "attention", "block"}));
+  app.add_option("--state", arguments.state, "float, bfloat16 or int8")
+      ->check(CLI::IsMember({"float", "bfloat16", "int8"}));
   app.add_option("--steps", arguments.steps, "timed updates")->check(CLI::PositiveNumber);
   app.add_option("--warmup", arguments.warmup, "updates before them")->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);

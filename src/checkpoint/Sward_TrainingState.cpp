@@ -14,6 +14,13 @@ namespace Sward {
 
 namespace {
 
+/// A contiguous view's elements in the file's type, which is that of the view or, for BFloat16, has the same bits.
+template <class T, class View>
+std::span<const T> as_stored(const View& host) {
+  static_assert(sizeof(T) == sizeof(typename View::value_type), "Sward: the file's type must have the view's bits");
+  return {reinterpret_cast<const T*>(host.data()), host.size()};
+}
+
 template <class View>
 std::vector<std::size_t> extents_of(const View& view) {
   std::vector<std::size_t> extents;
@@ -21,16 +28,18 @@ std::vector<std::size_t> extents_of(const View& view) {
   return extents;
 }
 
-template <class ExecutionSpace, class Scalar>
-class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
-  using Base = StateVisitor<ExecutionSpace, Scalar>;
+template <class ExecutionSpace, class Value>
+class StateWriter : public StateVisitor<ExecutionSpace, Value> {
+  using Base = StateVisitor<ExecutionSpace, Value>;
 
  public:
   StateWriter(const ExecutionSpace& space, Hdf5File& file, std::string group)
       : space_(space), file_(file), group_(std::move(group)) {
     file_.create_group(group_);
   }
-  void visit(const std::string& name, typename Base::Matrix values) override { write<Real<Scalar>>(name, values); }
+  void visit(const std::string& name, typename Base::Matrix values) override { write<Value>(name, values); }
+  void visit(const std::string& name, typename Base::HalfMatrix values) override { write<Hdf5BFloat16>(name, values); }
+  void visit(const std::string& name, typename Base::Codes values) override { write<std::uint8_t>(name, values); }
   void visit(const std::string& name, typename Base::Integers values, int) override {
     write<std::int32_t>(name, values);
   }
@@ -41,7 +50,7 @@ class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
   template <class T, class View>
   void write(const std::string& name, const View& view) {
     const auto host = to_host(space_, view);
-    file_.write(group_ + "/" + name, std::span<const T>(host.data(), host.size()), extents_of(view));
+    file_.write(group_ + "/" + name, as_stored<T>(host), extents_of(view));
   }
 
   ExecutionSpace space_;
@@ -49,14 +58,16 @@ class StateWriter : public StateVisitor<ExecutionSpace, Scalar> {
   std::string group_;
 };
 
-template <class ExecutionSpace, class Scalar>
-class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
-  using Base = StateVisitor<ExecutionSpace, Scalar>;
+template <class ExecutionSpace, class Value>
+class StateReader : public StateVisitor<ExecutionSpace, Value> {
+  using Base = StateVisitor<ExecutionSpace, Value>;
 
  public:
   StateReader(const ExecutionSpace& space, const Hdf5File& file, std::string group)
       : space_(space), file_(file), group_(std::move(group)) {}
-  void visit(const std::string& name, typename Base::Matrix values) override { read<Real<Scalar>>(name, values); }
+  void visit(const std::string& name, typename Base::Matrix values) override { read<Value>(name, values); }
+  void visit(const std::string& name, typename Base::HalfMatrix values) override { read<Hdf5BFloat16>(name, values); }
+  void visit(const std::string& name, typename Base::Codes values) override { read<std::uint8_t>(name, values); }
   void visit(const std::string& name, typename Base::Integers values, int limit) override {
     for (const std::int32_t value : read<std::int32_t>(name, values))
       if (value < 0 || value >= limit)
@@ -72,8 +83,18 @@ class StateReader : public StateVisitor<ExecutionSpace, Scalar> {
   std::vector<T> read(const std::string& name, const View& view) {
     std::vector<T> values(view.size());
     file_.read(group_ + "/" + name, std::span<T>(values), extents_of(view));
-    to_device(space_, values, view);
+    to_device(space_, elements(values), view);
     return values;
+  }
+
+  template <class T>
+  static const std::vector<T>& elements(const std::vector<T>& values) {
+    return values;
+  }
+  static std::vector<BFloat16> elements(const std::vector<Hdf5BFloat16>& values) {
+    std::vector<BFloat16> elements;
+    for (const Hdf5BFloat16 value : values) elements.push_back(BFloat16::from_bits(value.bits));
+    return elements;
   }
 
   ExecutionSpace space_;
@@ -97,10 +118,8 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
     const ParameterInfo& parameter = model.parameters()[i];
     const auto host = to_host(space, model.weights()[i]);
     using Stored = std::conditional_t<std::is_same_v<Scalar, BFloat16>, Hdf5BFloat16, Scalar>;
-    file.write("/weights/" + parameter.name,
-               std::span<const Stored>(reinterpret_cast<const Stored*>(host.data()), host.size()),
-               file_extents(parameter));
-    StateWriter<ExecutionSpace, Scalar> writer(space, file, "/optimizer/" + parameter.name);
+    file.write("/weights/" + parameter.name, as_stored<Stored>(host), file_extents(parameter));
+    StateWriter<ExecutionSpace, Real<Scalar>> writer(space, file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
   }
   file.close();
@@ -119,7 +138,7 @@ template <class ExecutionSpace, class Scalar>
 void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoint,
                     Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (const ParameterInfo& parameter : checkpoint.parameters()) {
-    StateReader<ExecutionSpace, Scalar> reader(space, checkpoint.file(), "/optimizer/" + parameter.name);
+    StateReader<ExecutionSpace, Real<Scalar>> reader(space, checkpoint.file(), "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, reader);
   }
 }

@@ -154,7 +154,9 @@ void read_optimizer(ConfigurationTable& table, Configuration& configuration) {
   optimizer.adam.weight_decay = table.number("optimizer.weight_decay", 0.0, infinity, 0.0);
   optimizer.clip = table.number("optimizer.clip", 0.0, infinity, 0.0);
   configuration.skip_nonfinite = table.choice<bool>("optimizer.nonfinite", {{"stop", false}, {"skip", true}}, "stop");
-  require_default(table, "optimizer.state", "float");
+  optimizer.adam.state = table.choice<StateType>(
+      "optimizer.state", {{"float", StateType::full}, {"bfloat16", StateType::bfloat16}, {"int8", StateType::int8}},
+      "float");
 }
 
 void read_grass(ConfigurationTable& table, Configuration& configuration) {

@@ -19,12 +19,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using typename Base::Matrix;
 
   DenseParameter(Arena<ExecutionSpace>& arena, const std::string& name, Matrix weight, const AdamConstants& adam)
-      : weight_(weight),
-        first_moment_(arena.template matrix<Value>(name + " first moment", BlockKind::optimizer_state, weight.extent(0),
-                                                   weight.extent(1))),
-        second_moment_(arena.template matrix<Value>(name + " second moment", BlockKind::optimizer_state,
-                                                    weight.extent(0), weight.extent(1))),
-        adam_(adam) {}
+      : weight_(weight), moments_(arena, name, weight.extent(0), weight.extent(1), adam.state), adam_(adam) {}
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
     return {weight_.extent(0), weight_.extent(1)};
@@ -33,8 +28,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   GradientMatrix gradient() const override { return gradient_; }
 
   void initialize(const ExecutionSpace& space) override {
-    fill(space, first_moment_, Value(0));
-    fill(space, second_moment_, Value(0));
+    moments_.reset(space);
     count_ = 0;
   }
 
@@ -57,23 +51,23 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void update(const ExecutionSpace& space, const UpdateContext& context) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
-                 gradient_, first_moment_, second_moment_, weight_);
+    moments_.use([&](const auto& first, const auto& second) {
+      adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
+                   gradient_, first, second, weight_);
+    });
   }
 
   std::size_t refresh_elements() const override { return 0; }
 
-  void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) override {
-    visitor.visit("first_moment", first_moment_);
-    visitor.visit("second_moment", second_moment_);
+  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) override {
+    moments_.visit_state(visitor);
     visitor.visit("count", count_);
   }
 
  private:
   Matrix weight_;
   GradientMatrix gradient_;
-  GradientMatrix first_moment_;
-  GradientMatrix second_moment_;
+  MomentPair<ExecutionSpace, Value> moments_;
   AdamConstants adam_;
   std::int64_t count_ = 0;
   bool gradient_is_empty_ = true;

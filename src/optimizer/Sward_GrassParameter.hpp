@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "Sward_Fill.hpp"
@@ -79,8 +80,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     selection_.rows = arena.template vector<int>(name_ + " rows", state, rank);
     selection_.scale = arena.template vector<float>(name_ + " scale", state, rank);
     const auto [rows, columns] = gradient_extents();
-    first_moment_ = arena.template matrix<Value>(name_ + " first moment", state, rows, columns);
-    second_moment_ = arena.template matrix<Value>(name_ + " second moment", state, rows, columns);
+    moments_.emplace(arena, name_, rows, columns, adam.state);
   }
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
@@ -135,20 +135,20 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void update(const ExecutionSpace& space, const UpdateContext& context) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    grass_update(space, selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-                 context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first_moment_, second_moment_,
-                 weight_);
+    moments_->use([&](const auto& first, const auto& second) {
+      grass_update(space, selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
+                   context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first, second, weight_);
+    });
   }
 
   bool needs_refresh() const override { return count_ == 0; }
 
   std::size_t refresh_elements() const override { return needs_norms() ? weight_.extent(0) * weight_.extent(1) : 0; }
 
-  void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) override {
+  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) override {
     visitor.visit("rows", selection_.rows, selection_.extent);
     visitor.visit("scale", selection_.scale);
-    visitor.visit("first_moment", first_moment_);
-    visitor.visit("second_moment", second_moment_);
+    moments_->visit_state(visitor);
     visitor.visit("count", count_);
   }
 
@@ -191,8 +191,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   void reset_moments(const ExecutionSpace& space) {
-    fill(space, first_moment_, Value(0));
-    fill(space, second_moment_, Value(0));
+    moments_->reset(space);
     count_ = 0;
   }
 
@@ -205,8 +204,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   int number_;
   Matrix weight_;
   GradientMatrix gradient_;
-  GradientMatrix first_moment_;
-  GradientMatrix second_moment_;
+  std::optional<MomentPair<ExecutionSpace, Value>> moments_;  ///< always there once the selection's size is known
   RowSelection<ExecutionSpace> selection_;
   AdamConstants adam_;
   GrassConstants grass_;

@@ -100,8 +100,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
   for (const std::string& label : labels)
     if (shares(label)) largest = std::max(largest, sizes[label]);
   typename Message::Vector shared;
-  if (largest > 0)
-    shared = arena.template vector<Real<Scalar>>("gradients of a layer", BlockKind::gradient, largest);
+  if (largest > 0) shared = arena.template vector<Real<Scalar>>("gradients of a layer", BlockKind::gradient, largest);
   for (const std::string& label : labels) {
     auto gradients = shared;
     if (!shares(label))
@@ -250,7 +249,7 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const 
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::visit_state(const std::string& parameter,
-                                                    StateVisitor<ExecutionSpace, Scalar>& visitor) {
+                                                    StateVisitor<ExecutionSpace, Real<Scalar>>& visitor) {
   for (std::size_t i = 0; i < parameters_.size(); ++i)
     if (parameters_[i].name == parameter) states_[i]->visit_state(visitor);
 }

@@ -89,7 +89,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::size_t largest_collective_bytes() const;
 
   /// Visits the state of every parameter; names are those of the parameters.
-  void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Scalar>& visitor);
+  void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Real<Scalar>>& visitor);
   /// The optimizer of one parameter by its number.
   const ParameterOptimizer<ExecutionSpace, Scalar>& parameter(int number) const {
     return *states_[static_cast<std::size_t>(number)];

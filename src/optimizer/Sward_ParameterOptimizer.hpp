@@ -7,7 +7,9 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_GradientSink.hpp"
+#include "Sward_MomentPair.hpp"
 #include "Sward_Rounding.hpp"
+#include "Sward_StateVisitor.hpp"
 
 namespace Sward {
 
@@ -24,22 +26,7 @@ struct AdamConstants {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
-};
-
-/// Visits the arrays that have to survive a restart, for writing and for reading alike.
-template <class ExecutionSpace, class Scalar>
-class StateVisitor {
- public:
-  using Matrix = typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
-  using Integers = Kokkos::View<int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  using Floats = Kokkos::View<float*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-
-  virtual ~StateVisitor() = default;
-  virtual void visit(const std::string& name, Matrix values) = 0;
-  /// Integers from 0 to limit - 1.
-  virtual void visit(const std::string& name, Integers values, int limit) = 0;
-  virtual void visit(const std::string& name, Floats values) = 0;
-  virtual void visit(const std::string& name, std::int64_t& value) = 0;
+  StateType state = StateType::full;
 };
 
 /// Optimizer state and gradient of one parameter.
@@ -75,7 +62,7 @@ class ParameterOptimizer {
   virtual bool needs_refresh() const { return false; }
   /// Elements given to collectives in a refresh besides the layer's message.
   virtual std::size_t refresh_elements() const = 0;
-  virtual void visit_state(StateVisitor<ExecutionSpace, Scalar>& visitor) = 0;
+  virtual void visit_state(StateVisitor<ExecutionSpace, Real<Scalar>>& visitor) = 0;
 };
 
 }  // namespace Sward

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "Sward_Arena.hpp"
+#include "Sward_Fill.hpp"
+#include "Sward_Moment.hpp"
+#include "Sward_StateVisitor.hpp"
+
+namespace Sward {
+
+/// In what the moments of a parameter are kept: in the type that they are computed in, in bfloat16, or in 8 bits an
+/// element with a float for each block of 256.
+enum class StateType { full, bfloat16, int8 };
+
+/// Both moments of one parameter, rows x columns, computed in Value.
+template <class ExecutionSpace, class Value>
+class MomentPair {
+  template <class T>
+  using Matrix = typename Arena<ExecutionSpace>::template MatrixView<T>;
+  template <class Storage>
+  struct Pair {
+    Storage first, second;
+  };
+
+ public:
+  MomentPair(Arena<ExecutionSpace>& arena, const std::string& name, std::size_t rows, std::size_t columns,
+             StateType type) {
+    const auto matrix = [&]<class T>(const std::string& moment, T) {
+      return arena.template matrix<T>(name + " " + moment, BlockKind::optimizer_state, rows, columns);
+    };
+    const auto codes = [&](const std::string& moment) {
+      const auto blocks = static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
+      return MomentCodes<ExecutionSpace>{
+          matrix(moment, std::uint8_t()),
+          arena.template matrix<float>(name + " " + moment + " scales", BlockKind::optimizer_state, rows, blocks)};
+    };
+    if (type == StateType::full)
+      moments_ = Pair<Matrix<Value>>{matrix("first moment", Value()), matrix("second moment", Value())};
+    else if (type == StateType::bfloat16)
+      moments_ = Pair<Matrix<BFloat16>>{matrix("first moment", BFloat16()), matrix("second moment", BFloat16())};
+    else
+      moments_ = Pair<MomentCodes<ExecutionSpace>>{codes("first moment"), codes("second moment")};
+  }
+
+  /// Calls use(first, second) with both as they are stored.
+  template <class Use>
+  void use(const Use& use) const {
+    std::visit([&](const auto& moments) { use(moments.first, moments.second); }, moments_);
+  }
+
+  void reset(const ExecutionSpace& space) {
+    use([&](const auto& first, const auto& second) {
+      fill_zero(space, first);
+      fill_zero(space, second);
+    });
+  }
+
+  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) {
+    use([&](const auto& first, const auto& second) {
+      visit(visitor, "first_moment", first);
+      visit(visitor, "second_moment", second);
+    });
+  }
+
+ private:
+  template <class View>
+  static void fill_zero(const ExecutionSpace& space, const View& moment) {
+    fill(space, moment, typename View::non_const_value_type(0.0F));
+  }
+  static void fill_zero(const ExecutionSpace& space, const MomentCodes<ExecutionSpace>& moment) {
+    fill(space, moment.codes, std::uint8_t{0});
+    fill(space, moment.scales, 0.0F);
+  }
+
+  template <class View>
+  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const View& moment) {
+    visitor.visit(name, moment);
+  }
+  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name,
+                    const MomentCodes<ExecutionSpace>& moment) {
+    visitor.visit(name, moment.codes);
+    const std::size_t blocks = moment.scales.extent(0) * moment.scales.extent(1);
+    visitor.visit(name + "_scales", typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), blocks));
+  }
+
+  std::variant<Pair<Matrix<Value>>, Pair<Matrix<BFloat16>>, Pair<MomentCodes<ExecutionSpace>>> moments_;
+};
+
+}  // namespace Sward
