@@ -37,7 +37,7 @@ KOKKOS_INLINE_FUNCTION Pack<std::remove_const_t<T>, N> load_pack(T* source) {
 template <int N, class T>
 KOKKOS_INLINE_FUNCTION void store_pack(const Pack<T, N>& pack, T* target) {
   KOKKOS_IF_ON_DEVICE((*reinterpret_cast<Pack<T, N>*>(target) = pack;))
-  KOKKOS_IF_ON_HOST((std::memcpy(target, &pack, sizeof(pack));))
+  KOKKOS_IF_ON_HOST((std::memcpy(static_cast<void*>(target), &pack, sizeof(pack));))
 }
 
 /// Whether every row of a matrix, or a vector, can be moved in packs of N: its start and its rows are aligned, its

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "Sward_AllClose.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_Copy.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_TestSpaces.hpp"
@@ -23,6 +24,18 @@ TYPED_TEST(Copy, TakesEveryElement) {
     const auto source = random_matrix<float, TypeParam>(rows, columns, 1);
     const auto target = poisoned_matrix<float, TypeParam>(rows, columns);
     const auto wider = poisoned_matrix<double, TypeParam>(rows, columns);
+    copy(TypeParam(), source, target);
+    copy(TypeParam(), source, wider);
+    EXPECT_TRUE(all_close(target, source, 0, 0));
+    EXPECT_TRUE(all_close(wider, source, 0, 0));
+  }
+}
+
+TYPED_TEST(Copy, TakesTwoByteElements) {
+  for (const std::size_t columns : {5, 64}) {
+    const auto source = random_matrix<BFloat16, TypeParam>(9, columns, 1);
+    const auto target = poisoned_matrix<BFloat16, TypeParam>(9, columns);
+    const auto wider = poisoned_matrix<float, TypeParam>(9, columns);
     copy(TypeParam(), source, target);
     copy(TypeParam(), source, wider);
     EXPECT_TRUE(all_close(target, source, 0, 0));

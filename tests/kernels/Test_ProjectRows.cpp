@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "Sward_AllClose.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_SelectionMemory.hpp"
@@ -46,10 +47,11 @@ void takes_the_rows(std::size_t extent, std::size_t other, const std::vector<int
 }
 
 TYPED_TEST(ProjectRows, TakesTheRowsAsTheyAre) {
-  for (const std::size_t other : {1, 33, 700}) {
+  for (const std::size_t other : {1, 33, 64, 700}) {
     takes_the_rows<float, TypeParam>(9, other, {0, 2, 5, 8});
     takes_the_rows<double, TypeParam>(9, other, {0, 0, 7, 7, 7});
     takes_the_rows<float, TypeParam>(1, other, {0});
+    takes_the_rows<BFloat16, TypeParam>(9, other, {0, 2, 5, 8});
   }
   std::vector<int> every_second;
   for (int k = 1; k < 1200; k += 2) every_second.push_back(k);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "Sward_AllClose.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_RowNorms.hpp"
 #include "Sward_TestSpaces.hpp"
@@ -46,8 +47,17 @@ TYPED_TEST(RowNorms, AgreesWithDefinition) {
     // 2000 additions in double, of which half the relative error is left; then rounding to the norm's type.
     agrees_with_definition<float, double, TypeParam>(rows, columns, 3e-13);
     agrees_with_definition<double, double, TypeParam>(rows, columns, 3e-13);
+    agrees_with_definition<BFloat16, double, TypeParam>(rows, columns, 3e-13);
     agrees_with_definition<float, float, TypeParam>(rows, columns, 6.1e-8);
   }
+}
+
+TYPED_TEST(RowNorms, ReadPacks) {
+  const auto values = random_matrix<float, TypeParam>(21, 1000, 1);
+  const auto by_row = poisoned_vector<double, TypeParam>(21), in_packs = poisoned_vector<double, TypeParam>(21);
+  row_norms(TypeParam(), values, Side::rows, by_row);
+  row_norms_of_packs<4>(TypeParam(), values, in_packs);
+  EXPECT_TRUE(all_close(in_packs, by_row, 2e-13, 0));
 }
 
 TYPED_TEST(RowNorms, HaveTheSameBitsOnAllHosts) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "Sward_BFloat16.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_SquaredNorm.hpp"
 #include "Sward_TestSpaces.hpp"
@@ -40,8 +41,17 @@ void agrees_with_definition(std::size_t rows, std::size_t columns) {
 TYPED_TEST(SquaredNorm, AgreesWithDefinition) {
   for (const auto& [m, n] : {std::pair{1, 1}, {1, 5000}, {700, 1}, {17, 1057}, {300, 64}}) {
     agrees_with_definition<float, TypeParam>(static_cast<std::size_t>(m), static_cast<std::size_t>(n));
+    agrees_with_definition<BFloat16, TypeParam>(static_cast<std::size_t>(m), static_cast<std::size_t>(n));
     agrees_with_definition<double, TypeParam>(static_cast<std::size_t>(m), static_cast<std::size_t>(n));
   }
+}
+
+TYPED_TEST(SquaredNorm, ReadsPacks) {
+  const auto values = random_matrix<BFloat16, TypeParam>(13, 1000, 1, -3, 3);
+  const Kokkos::View<double, TypeParam> result("result");
+  squared_norm_of_packs<8>(TypeParam(), values, result);
+  const double expected = result_of<TypeParam>(values);
+  EXPECT_NEAR(to_host(result)(), expected, 13000 * 1.2e-16 * expected);
 }
 
 TYPED_TEST(SquaredNorm, LargeFloatsDoNotOverflow) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "Sward_BFloat16.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_Sum.hpp"
 #include "Sward_TestSpaces.hpp"
@@ -30,6 +31,11 @@ TYPED_TEST(Sum, AgreesWithDefinitionInDouble) {
 TYPED_TEST(Sum, OfIntegersIsExact) {
   const auto values = make_vector<int, TypeParam>(1000, [](std::size_t i) { return static_cast<int>(i) - 3; });
   EXPECT_EQ(sum(TypeParam(), values), 499500.0 - 3000.0);
+}
+
+TYPED_TEST(Sum, OfTwoByteElementsIsInDouble) {
+  const auto values = make_vector<BFloat16, TypeParam>(1000, [](auto) { return 1.0078125; });
+  EXPECT_EQ(sum(TypeParam(), values), 1007.8125);
 }
 
 TYPED_TEST(Sum, OfNothingIsZero) { EXPECT_EQ((sum(TypeParam(), Vector<float, TypeParam>("empty", 0))), 0.0); }
