@@ -135,7 +135,8 @@ void portable_attention(const ExecutionSpace& space, const AttentionShape& shape
 /// needs of the softmax's denominators: their logarithms, by token and head, or where uses_cudnn holds in cuDNN's
 /// order, sequence, head, token. workspace has attention_workspace_bytes. Source: the online softmax of Dao,
 /// "FlashAttention-2", arXiv 2307.08691.
-template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp>
+template <class ExecutionSpace, FirstKeyList FirstKeys, class Query, class Key, class Value, class Output,
+          class LogSumExp>
 void attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                const Query& query, const Key& key, const Value& value, const Output& output, const LogSumExp& logsumexp,
                const AttentionWorkspace<ExecutionSpace>& workspace = {}) {

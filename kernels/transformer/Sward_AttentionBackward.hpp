@@ -65,7 +65,9 @@ KOKKOS_INLINE_FUNCTION void add_rows(const Team& team, const Scalar* tile, int p
   if (are_first) return store_rows(team, tile, padded, factor, target);
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, target.valid), [&](const int i) {
     Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, target.head_size), [&](const int c) {
-      target.view(target.token + i, target.column + c) += factor * tile[i * padded + c];
+      using Stored = typename Gradient::non_const_value_type;
+      Stored& element = target.view(target.token + i, target.column + c);
+      element = static_cast<Stored>(element + factor * tile[i * padded + c]);
     });
   });
 }
@@ -167,7 +169,6 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
   const int blocks = Tile::blocks(shape.length);
   const int blocks_of_team = Tile::host ? blocks : 1;
   const int teams_of_pair = blocks / blocks_of_team;
-  constexpr bool joins = joins_query_gradient<ExecutionSpace, QueryGradient>;
   const int count = (5 * Tile::block + 3 * Tile::stream) * padded + 2 * Tile::stream * Tile::block + 3 * Tile::stream;
   const int level = Tile::level(count);
   const Scalar scale = static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
@@ -175,6 +176,8 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
       "Sward::attention_backward::key_value",
       Tile::policy(space, shape.sequences * shape.key_value_heads * teams_of_pair, count),
       KOKKOS_LAMBDA(const typename Tile::Member& team) {
+        // nvcc captures nothing whose first use is in an `if constexpr`.
+        [[maybe_unused]] const QueryGradient& joined_gradient = query_gradient;
         const int pair = team.league_rank() / teams_of_pair;
         const int group = pair % shape.key_value_heads;
         const int start = pair / shape.key_value_heads * shape.length;
@@ -248,8 +251,9 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
                 tile_product<Tile>(
                     team, Tile::stream, padded, Tile::block, TileFactor<Scalar>{slopes, Tile::block, 1}, key_rows,
                     [&](const int i, const int c, const Scalar product) { query_result[i * padded + c] = product; });
-                add_rows(team, query_result, padded, scale, first == 0,
-                         HeadRows<QueryGradient>{query_gradient, start + tile, queries, query_column, shape.head_size});
+                add_rows(
+                    team, query_result, padded, scale, first == 0,
+                    HeadRows<QueryGradient>{joined_gradient, start + tile, queries, query_column, shape.head_size});
               }
               team.team_barrier();
             }
@@ -283,8 +287,9 @@ void portable_attention_backward(const ExecutionSpace& space, const AttentionSha
 /// attention_workspace_bytes. Scores are computed again from query and key. No sum depends on the number of threads,
 /// nor anything on the run unless cuDNN may have it so (shape.deterministic). Source: Dao, "FlashAttention-2", arXiv
 /// 2307.08691, on GPUs with the two halves as kernels of their own instead of atomics.
-template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp,
-          class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
+template <class ExecutionSpace, FirstKeyList FirstKeys, class Query, class Key, class Value, class Output,
+          class LogSumExp, class OutputGradient, class Delta, class QueryGradient, class KeyGradient,
+          class ValueGradient>
 void attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                         const Query& query, const Key& key, const Value& value, const Output& output,
                         const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,

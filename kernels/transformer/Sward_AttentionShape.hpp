@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 #include <cstddef>
+#include <type_traits>
 
 #include "Sward_Check.hpp"
 
@@ -29,11 +30,17 @@ struct WholeSequence {
   KOKKOS_FUNCTION int operator()(int) const { return 0; }
 };
 
+/// What tells the first key that a token sees: a vector, or WholeSequence.
+template <class T>
+concept FirstKeyList = std::is_same_v<T, WholeSequence> || requires {
+  requires T::rank()
+  == 1;
+};
+
 /// Throws unless there is a first key for each token.
 inline void require_first_keys(const char*, const WholeSequence&, const AttentionShape&) {}
-template <class FirstKeys>
+template <FirstKeyList FirstKeys>
 void require_first_keys(const char* function, const FirstKeys& first_keys, const AttentionShape& shape) {
-  static_assert(FirstKeys::rank() == 1, "Sward::attention: first_keys must be a vector");
   require_extents(function, "first_keys", {first_keys.extent(0)}, {static_cast<std::size_t>(shape.tokens())});
 }
 

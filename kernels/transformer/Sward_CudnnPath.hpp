@@ -16,10 +16,11 @@
 
 namespace Sward {
 
-/// Memory that attention works in; empty where attention_workspace_bytes is 0.
+/// Memory that attention works in; empty where attention_workspace_bytes is 0. Arguments of this type are converted to
+/// it: nothing is deduced from them.
 template <class ExecutionSpace>
-using AttentionWorkspace =
-    Kokkos::View<std::byte*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+using AttentionWorkspace = std::type_identity_t<
+    Kokkos::View<std::byte*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>>;
 
 /// Whether kernels of this execution space may be cuDNN's in this build.
 #if defined(SWARD_WITH_CUDNN) && defined(KOKKOS_ENABLE_CUDA)
