@@ -65,9 +65,7 @@ KOKKOS_INLINE_FUNCTION void add_rows(const Team& team, const Scalar* tile, int p
   if (are_first) return store_rows(team, tile, padded, factor, target);
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, target.valid), [&](const int i) {
     Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, target.head_size), [&](const int c) {
-      using Stored = typename Gradient::non_const_value_type;
-      Stored& element = target.view(target.token + i, target.column + c);
-      element = static_cast<Stored>(element + factor * tile[i * padded + c]);
+      target.view(target.token + i, target.column + c) += factor * tile[i * padded + c];
     });
   });
 }
@@ -207,7 +205,8 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
           load_transposed(team, key_source, scale, Tile::block, padded, key_tile);
           load_transposed(team, HeadRows<Value>{value, token, keys, key_column, shape.head_size}, Scalar(1),
                           Tile::block, padded, value_tile);
-          if (joins) load_rows(team, key_source, Tile::block, padded, key_rows);
+          if constexpr (joins_query_gradient<ExecutionSpace, QueryGradient>)
+            load_rows(team, key_source, Tile::block, padded, key_rows);
           for_each_chunk(team, Tile::block * padded, [&](const int from, const int to) {
             for (int i = from; i < to; ++i) key_result[i] = value_result[i] = 0;
           });
@@ -247,7 +246,7 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
               tile_product<Tile>(
                   team, Tile::block, padded, Tile::stream, TileFactor<Scalar>{slopes, 1, Tile::block}, query_tile,
                   [&](const int j, const int c, const Scalar added) { key_result[j * padded + c] += added; });
-              if (joins) {
+              if constexpr (joins_query_gradient<ExecutionSpace, QueryGradient>) {
                 tile_product<Tile>(
                     team, Tile::stream, padded, Tile::block, TileFactor<Scalar>{slopes, Tile::block, 1}, key_rows,
                     [&](const int i, const int c, const Scalar product) { query_result[i * padded + c] = product; });
