@@ -37,7 +37,7 @@ inline constexpr std::uint64_t moment_stream = std::uint64_t(order == MomentOrde
 /// How kernels read and write a moment, a block at a time; for matrices of float, double or BFloat16.
 ///
 /// BFloat16 is rounded stochastically: β2 = 0.999 changes a second moment by a thousandth in an update, which rounding
-/// to the nearest of 256 numbers an octave would undo every time.
+/// to the nearest of 128 numbers an octave would undo every time.
 template <MomentOrder order, class ExecutionSpace, class Storage>
 class Moment {
  public:
@@ -96,7 +96,7 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
     // The smallest normal number: its inverse is finite, and a block of zeros needs no case of its own.
     constexpr float least = 0x1p-126F;
     const float largest = largest_magnitude(team, row, block, columns, values);
-    const float scale = largest > least * Magnitude::largest ? largest / Magnitude::largest : least;
+    const float scale = largest < least * Magnitude::largest ? least : largest / Magnitude::largest;
     const float inverse = 1.0F / scale;
     for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
       std::uint32_t random[width];

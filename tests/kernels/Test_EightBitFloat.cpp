@@ -87,8 +87,8 @@ TYPED_TEST(EightBitFloatSpaces, GiveTheSameCodes) {
   const std::size_t count = 100000;
   const auto values = make_vector<float, TypeParam>(
       count, [](std::size_t i) { return 1.9 * std::exp2(-static_cast<double>(i) * 40 / 100000); });
-  using Codes = Vector<std::uint32_t, TypeParam>;
-  const Codes first("first", count), second("second", count);
+  using CodeVector = Vector<std::uint32_t, TypeParam>;
+  const CodeVector first("first", count), second("second", count);
   encode_all<TypeParam>(values, first, second);
   const auto host_values = to_host(values);
   const auto host_first = to_host(first), host_second = to_host(second);

@@ -39,10 +39,13 @@ void store_all(const Values& values, const Rounding& rounding, const Weight& by_
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
-            float lane[BlockLanes<Space>::width];
-            load_piece(values, piece, false, lane);
+            LaneValues<Space, Weight> lane;
+            lane.attach(by_lanes, piece);
+            for_each_element<BlockLanes<Space>::width>(piece.count, [&](const int k) {
+              lane[k] = values(row, piece.begin + k);
+              store_weight(one_by_one, row, piece.begin + k, rounding, lane[k]);
+            });
             store_weights(by_lanes, piece, in_packs, rounding, lane);
-            for (int k = 0; k < piece.count; ++k) store_weight(one_by_one, row, piece.begin + k, rounding, lane[k]);
           });
         });
       });
