@@ -9,22 +9,22 @@
 namespace Sward {
 
 /// Adam on the gradient and the moments of one matrix, a block at a time; the part that all updates share.
-template <class Gradient, class First, class Second>
+template <class ExecutionSpace, class Gradient, class First, class Second>
 class AdamBlock {
  public:
-  using FirstMoment = Moment<MomentOrder::first, First>;
-  using SecondMoment = Moment<MomentOrder::second, Second>;
-  using Real = typename FirstMoment::Real;
-  static_assert(std::is_same_v<Real, typename SecondMoment::Real>, "Sward: both moments must be computed in one type");
+  using FirstMoment = Moment<MomentOrder::first, ExecutionSpace, First>;
+  using SecondMoment = Moment<MomentOrder::second, ExecutionSpace, Second>;
+  using Value = typename FirstMoment::Value;
+  static_assert(std::is_same_v<Value, typename SecondMoment::Value>,
+                "Sward: both moments must be computed in one type");
 
   /// Throws unless both moments have the extents of the gradient and the count is positive.
-  template <class ExecutionSpace>
-  AdamBlock(const char* function, const ExecutionSpace& space, const AdamStep& step, const Rounding& rounding,
-            const Gradient& gradient, const First& first_moment, const Second& second_moment)
+  AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
+            const First& first_moment, const Second& second_moment)
       : adam_(step),
         gradient_(gradient),
-        first_moment_(space, first_moment, rounding.draw),
-        second_moment_(space, second_moment, rounding.draw),
+        first_moment_(first_moment, rounding.draw),
+        second_moment_(second_moment, rounding.draw),
         in_packs_(moves_in_packs<ExecutionSpace>(gradient)) {
     static_assert(Gradient::rank() == 2, "Sward: the gradient must be a matrix");
     require(step.count >= 1, function, "the count is " + std::to_string(step.count) + ", wanted 1 or more");
@@ -32,28 +32,28 @@ class AdamBlock {
     check_moment(function, "second_moment", second_moment, gradient.extent(0), gradient.extent(1));
   }
 
-  /// Updates the moments of one block of a row, and hands the steps m̂ / (sqrt(v̂) + ε) of each lane to
-  /// use(piece, steps). Called by one thread of a team with all its lanes.
+  /// Updates the moments of one block of a row, and hands the step m̂ / (sqrt(v̂) + ε) of each element to
+  /// use(piece, k, step). Called by one thread of a team with all its lanes.
   template <class Team, class Use>
   KOKKOS_INLINE_FUNCTION void operator()(const Team& team, int row, int block, const Use& use) const {
-    constexpr int width = BlockLanes<typename Team::execution_space>::width;
     // From one loop over the lanes to the next: every lane of a GPU has its own, and a host has one lane.
-    Real first[width];
-    Real second[width];
+    typename FirstMoment::Lane first;
+    typename SecondMoment::Lane second;
     for_each_lane(team, row, block, static_cast<int>(gradient_.extent(1)), [&](const LanePiece& piece) {
-      Real steps[width];
-      load_piece(gradient_, piece, in_packs_, steps);
+      LaneValues<ExecutionSpace, Gradient> gradient;
+      gradient.load(gradient_, piece, in_packs_);
       first_moment_.load(piece, first);
       second_moment_.load(piece, second);
-      for_each_element<width>(piece.count, [&](const int k) { steps[k] = adam_(steps[k], first[k], second[k]); });
-      use(piece, steps);
+      for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
+        use(piece, k, adam_(static_cast<Value>(gradient[k]), first[k], second[k]));
+      });
     });
     first_moment_.store(team, row, block, first);
     second_moment_.store(team, row, block, second);
   }
 
  private:
-  AdamFormula<Real> adam_;
+  AdamFormula<Value> adam_;
   Gradient gradient_;
   FirstMoment first_moment_;
   SecondMoment second_moment_;

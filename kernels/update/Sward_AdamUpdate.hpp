@@ -13,8 +13,10 @@ template <class ExecutionSpace, class Gradient, class First, class Second, class
 void adam_update(const ExecutionSpace& space, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
                  const First& first_moment, const Second& second_moment, const StepOutput& step_output) {
   using Output = typename StepOutput::non_const_value_type;
+  using Steps = LaneValues<ExecutionSpace, StepOutput>;
   const char* const function = "Sward::adam_update";
-  const AdamBlock<Gradient, First, Second> adam(function, space, step, rounding, gradient, first_moment, second_moment);
+  const AdamBlock<ExecutionSpace, Gradient, First, Second> adam(function, step, rounding, gradient, first_moment,
+                                                                second_moment);
   require_extents(function, "step_output", {step_output.extent(0), step_output.extent(1)},
                   {gradient.extent(0), gradient.extent(1)});
   const int rows = static_cast<int>(gradient.extent(0));
@@ -23,10 +25,15 @@ void adam_update(const ExecutionSpace& space, const AdamStep& step, const Roundi
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
       function, block_policy(space, rows, columns), KOKKOS_LAMBDA(const Member& team) {
+        const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
-          adam(team, team.league_rank(), block, [&](const LanePiece& piece, const auto& steps) {
-            store_piece<BlockLanes<ExecutionSpace>::width>(step_output, piece, in_packs,
-                                                           [&](const int k) { return static_cast<Output>(steps[k]); });
+          Steps steps;  // a lane's own, as in AdamBlock
+          for_each_lane(team, row, block, columns, [&](const LanePiece& piece) { steps.attach(step_output, piece); });
+          adam(team, row, block, [&](const LanePiece&, const int k, const auto value) {
+            steps[k] = static_cast<typename Steps::Value>(value);
+          });
+          for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
+            steps.store(step_output, piece, in_packs, [](int, const auto value) { return static_cast<Output>(value); });
           });
         });
       });

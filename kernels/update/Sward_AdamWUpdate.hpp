@@ -14,9 +14,11 @@ template <class ExecutionSpace, class Gradient, class First, class Second, class
 void adamw_update(const ExecutionSpace& space, const AdamStep& step, double learning_rate, double decay,
                   const Rounding& rounding, const Gradient& gradient, const First& first_moment,
                   const Second& second_moment, const Weight& weight) {
-  using Value = Real<typename Weight::non_const_value_type>;
+  using Values = LaneValues<ExecutionSpace, Weight>;
+  using Value = typename Values::Value;
   const char* const function = "Sward::adamw_update";
-  const AdamBlock<Gradient, First, Second> adam(function, space, step, rounding, gradient, first_moment, second_moment);
+  const AdamBlock<ExecutionSpace, Gradient, First, Second> adam(function, step, rounding, gradient, first_moment,
+                                                                second_moment);
   require_extents(function, "weight", {weight.extent(0), weight.extent(1)}, {gradient.extent(0), gradient.extent(1)});
   const auto rate = static_cast<Value>(learning_rate);
   const auto kept = static_cast<Value>(1 - decay);
@@ -26,15 +28,17 @@ void adamw_update(const ExecutionSpace& space, const AdamStep& step, double lear
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
       function, block_policy(space, rows, columns), KOKKOS_LAMBDA(const Member& team) {
+        const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
-          adam(team, team.league_rank(), block, [&](const LanePiece& piece, const auto& steps) {
-            constexpr int width = BlockLanes<ExecutionSpace>::width;
-            Value values[width];
-            load_piece(weight, piece, in_packs, values);
-            for_each_element<width>(
-                piece.count, [&](const int k) { values[k] = kept * values[k] - rate * static_cast<Value>(steps[k]); });
-            store_weights(weight, piece, in_packs, rounding, values);
+          // A lane's own, as in AdamBlock. Read first, so that it is under way together with the moments.
+          Values values;
+          for_each_lane(team, row, block, columns,
+                        [&](const LanePiece& piece) { values.load(weight, piece, in_packs); });
+          adam(team, row, block, [&](const LanePiece&, const int k, const auto change) {
+            values[k] = kept * values[k] - rate * static_cast<Value>(change);
           });
+          for_each_lane(team, row, block, columns,
+                        [&](const LanePiece& piece) { store_weights(weight, piece, in_packs, rounding, values); });
         });
       });
 }

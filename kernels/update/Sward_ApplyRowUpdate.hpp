@@ -24,13 +24,16 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
         const int end = target.end_of_row(slot);
         for_each_block(team, columns, [&](const int block) {
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) {
-            constexpr int width = BlockLanes<ExecutionSpace>::width;
-            Value values[width];
-            Value steps[width];
+            typename SelectedWeights<ExecutionSpace, Weight>::Values values;
             target.load(piece, values);
             for (int s = slot; s < end; ++s) {
-              load_piece(step, LanePiece{s, piece.begin, piece.count}, in_packs, steps);
-              target.add_steps(s, slot, piece.count, steps, values);
+              LaneValues<ExecutionSpace, Step> steps;
+              steps.load(step, {s, piece.begin, piece.count}, in_packs);
+              const Value factor = target.factor(s);
+              const Value old_share = target.old_share(s);
+              for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
+                values[k] = old_share * values[k] - factor * static_cast<Value>(steps[k]);
+              });
             }
             target.store(piece, values);
           });

@@ -2,8 +2,10 @@
 
 #include <Kokkos_Core.hpp>
 #include <algorithm>
+#include <type_traits>
 
 #include "Sward_Pack.hpp"
+#include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -115,5 +117,54 @@ KOKKOS_INLINE_FUNCTION void store_piece(const View& view, const LanePiece& piece
   // clang-format on
   for_each_element<width>(piece.count, [&](const int k) { view(piece.row, piece.begin + k) = element(k); });
 }
+
+/// The values of one lane's piece of a matrix, to compute with: copies in Real of what is stored, or, on hosts and
+/// where these are the same type, the elements themselves, so that one loop loads, computes and stores.
+template <class ExecutionSpace, class View>
+class LaneValues {
+  using Element = typename View::non_const_value_type;
+
+ public:
+  using Value = Real<Element>;
+  static constexpr int width = BlockLanes<ExecutionSpace>::width;
+  static constexpr bool in_place = runs_on_host<ExecutionSpace> && std::is_same_v<Element, Value>;
+
+  /// Before values are written and none is read. The view must outlive the work on the piece.
+  KOKKOS_INLINE_FUNCTION void attach(const View& view, const LanePiece& piece) {
+    if constexpr (in_place) {
+      view_ = &view;
+      piece_ = piece;
+    }
+  }
+
+  KOKKOS_INLINE_FUNCTION void load(const View& view, const LanePiece& piece, bool in_packs) {
+    if constexpr (in_place) {
+      attach(view, piece);
+    } else {
+      load_piece(view, piece, in_packs, values_);
+    }
+  }
+
+  KOKKOS_INLINE_FUNCTION decltype(auto) operator[](int k) {
+    if constexpr (in_place) {
+      return (*view_)(piece_.row, piece_.begin + k);
+    } else {
+      return (values_[k]);
+    }
+  }
+
+  /// Stores what round(k, value) makes of each copy.
+  template <class Round>
+  KOKKOS_INLINE_FUNCTION void store(const View& view, const LanePiece& piece, bool in_packs, const Round& round) {
+    if constexpr (!in_place)
+      store_piece<width>(view, piece, in_packs, [&](const int k) { return round(k, values_[k]); });
+  }
+
+ private:
+  struct None {};
+  const View* view_ = nullptr;
+  LanePiece piece_ = {};
+  std::conditional_t<in_place, None, Value[width]> values_;
+};
 
 }  // namespace Sward

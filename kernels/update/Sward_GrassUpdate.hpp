@@ -11,6 +11,7 @@ template <class ExecutionSpace, class Adam, class Weight>
 void grass_update_rows(const char* label, const ExecutionSpace& space, const Adam& adam,
                        const SelectedWeights<ExecutionSpace, Weight>& target) {
   using Target = SelectedWeights<ExecutionSpace, Weight>;
+  using Value = typename Target::Value;
   const int columns = static_cast<int>(target.weight.extent(1));
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
@@ -20,12 +21,15 @@ void grass_update_rows(const char* label, const ExecutionSpace& space, const Ada
         const int end = target.end_of_row(slot);
         for_each_block(team, columns, [&](const int block) {
           // A lane's own, as in AdamBlock. Read first, so that it is under way together with the moments.
-          typename Target::Value values[Target::width];
+          typename Target::Values values;
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) { target.load(piece, values); });
-          for (int s = slot; s < end; ++s)
-            adam(team, s, block, [&](const LanePiece& piece, const auto& steps) {
-              target.add_steps(s, slot, piece.count, steps, values);
+          for (int s = slot; s < end; ++s) {
+            const Value factor = target.factor(s);
+            const Value old_share = target.old_share(s);
+            adam(team, s, block, [&](const LanePiece&, const int k, const auto step) {
+              values[k] = old_share * values[k] - factor * static_cast<Value>(step);
             });
+          }
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) { target.store(piece, values); });
         });
       });
@@ -51,9 +55,8 @@ void grass_update_columns(const char* label, const ExecutionSpace& space, const 
         // Slots of one column may lie in two blocks, and neighbouring lanes had better take neighbouring columns.
         const Steps row_steps(team.team_scratch(level), rank);
         for_each_block(team, rank, [&](const int block) {
-          adam(team, row, block, [&](const LanePiece& piece, const auto& steps) {
-            for_each_element<BlockLanes<ExecutionSpace>::width>(
-                piece.count, [&](const int k) { row_steps(piece.begin + k) = static_cast<Value>(steps[k]); });
+          adam(team, row, block, [&](const LanePiece& piece, const int k, const auto step) {
+            row_steps(piece.begin + k) = static_cast<Value>(step);
           });
         });
         team.team_barrier();
@@ -72,7 +75,8 @@ void grass_update(const ExecutionSpace& space, const RowSelection<ExecutionSpace
                   double rate, double decay, const Rounding& rounding, const Gradient& gradient,
                   const First& first_moment, const Second& second_moment, const Weight& weight) {
   const char* const function = "Sward::grass_update";
-  const AdamBlock<Gradient, First, Second> adam(function, space, step, rounding, gradient, first_moment, second_moment);
+  const AdamBlock<ExecutionSpace, Gradient, First, Second> adam(function, step, rounding, gradient, first_moment,
+                                                                second_moment);
   const SelectedWeights<ExecutionSpace, Weight> target(function, selection, rate, decay, rounding, weight);
   target.check_compressed(function, "gradient", {gradient.extent(0), gradient.extent(1)});
   if (selection.side == Side::rows) {

@@ -2,12 +2,10 @@
 
 #include <Kokkos_Core.hpp>
 #include <cstdint>
-#include <type_traits>
 
 #include "Sward_Check.hpp"
 #include "Sward_EightBitFloat.hpp"
 #include "Sward_ElementBlock.hpp"
-#include "Sward_Real.hpp"
 #include "Sward_Rounding.hpp"
 
 namespace Sward {
@@ -39,31 +37,23 @@ inline constexpr std::uint64_t moment_stream = std::uint64_t(order == MomentOrde
 /// How kernels read and write a moment, a block at a time; for matrices of float, double or BFloat16.
 ///
 /// BFloat16 is rounded stochastically: β2 = 0.999 changes a second moment by a thousandth in an update, which rounding
-/// to the nearest of 256 numbers an octave would undo every time.
-template <MomentOrder order, class Storage>
+/// to the nearest of 128 numbers an octave would undo every time.
+template <MomentOrder order, class ExecutionSpace, class Storage>
 class Moment {
  public:
-  using Element = typename Storage::non_const_value_type;
-  using Real = Sward::Real<Element>;
+  using Lane = LaneValues<ExecutionSpace, Storage>;
+  using Value = typename Lane::Value;
 
-  template <class ExecutionSpace>
-  Moment(const ExecutionSpace&, const Storage& values, const Draw& draw)
+  Moment(const Storage& values, const Draw& draw)
       : values_(values), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
 
-  template <int width>
-  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Real (&values)[width]) const {
-    load_piece(values_, piece, in_packs_, values);
-  }
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const { lane.load(values_, piece, in_packs_); }
 
-  /// `values` are those of one lane, as load gave them.
-  template <class Team, int width>
-  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const Real (&values)[width]) const {
+  /// Called by a thread with all its lanes, each with what it loaded and changed.
+  template <class Team>
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, Lane& lane) const {
     for_each_lane(team, row, block, static_cast<int>(values_.extent(1)), [&](const LanePiece& piece) {
-      if constexpr (std::is_same_v<Element, BFloat16>) {
-        store_stochastically(values_, piece, in_packs_, draw_, moment_stream<order>, values);
-      } else {
-        store_piece<width>(values_, piece, in_packs_, [&](const int k) { return values[k]; });
-      }
+      store_stochastically(values_, piece, in_packs_, draw_, moment_stream<order>, lane);
     });
   }
 
@@ -79,19 +69,20 @@ class Moment {
 /// m / ε: it is raised to the least code. That one's root, 2^-16.5 / 1.37 of the largest's, is close to the unit of the
 /// first moment, so that no rounding of a first moment makes a step much beyond those of the block's largest elements.
 template <MomentOrder order, class ExecutionSpace>
-class Moment<order, MomentCodes<ExecutionSpace>> {
+class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   static constexpr bool is_signed = order == MomentOrder::first;
   using Magnitude = EightBitFloat<is_signed ? 113 : 97>;
   static_assert(Magnitude::largest_code == (is_signed ? 127 : 255), "Sward::Moment: the codes must fill 8 bits");
 
  public:
-  using Real = float;
+  using Value = float;
+  static constexpr int width = BlockLanes<ExecutionSpace>::width;
+  using Lane = float[width];
 
-  Moment(const ExecutionSpace&, const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
+  Moment(const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
       : storage_(storage), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
 
-  template <int width>
-  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, float (&values)[width]) const {
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& values) const {
     if (piece.count == 0) return;
     const float scale = storage_.scales(piece.row, piece.begin / block_extent);
     std::uint32_t codes[width];
@@ -99,13 +90,13 @@ class Moment<order, MomentCodes<ExecutionSpace>> {
     for_each_element<width>(piece.count, [&](const int k) { values[k] = scale * decode(codes[k]); });
   }
 
-  template <class Team, int width>
-  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const float (&values)[width]) const {
+  template <class Team>
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const Lane& values) const {
     const int columns = static_cast<int>(storage_.codes.extent(1));
     // The smallest normal number: its inverse is finite, and a block of zeros needs no case of its own.
     constexpr float least = 0x1p-126F;
     const float largest = largest_magnitude(team, row, block, columns, values);
-    const float scale = largest > least * Magnitude::largest ? largest / Magnitude::largest : least;
+    const float scale = largest < least * Magnitude::largest ? least : largest / Magnitude::largest;
     const float inverse = 1.0F / scale;
     for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
       std::uint32_t random[width];
@@ -131,9 +122,9 @@ class Moment<order, MomentCodes<ExecutionSpace>> {
   }
 
   /// Of all lanes. Compared by their bits, which order as the numbers do, and in which NaN is the largest.
-  template <class Team, int width>
+  template <class Team>
   KOKKOS_INLINE_FUNCTION float largest_magnitude(const Team& team, int row, int block, int columns,
-                                                 const float (&values)[width]) const {
+                                                 const Lane& values) const {
     constexpr int lanes = BlockLanes<ExecutionSpace>::count;
     std::uint32_t largest = 0;
     Kokkos::parallel_reduce(

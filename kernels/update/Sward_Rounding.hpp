@@ -53,25 +53,31 @@ KOKKOS_INLINE_FUNCTION std::uint64_t element_number(int row, int column, int col
   return static_cast<std::uint64_t>(row) * static_cast<std::uint64_t>(columns) + static_cast<std::uint64_t>(column);
 }
 
-/// Stores a piece of a BFloat16 matrix with random bits from element number `first` of the stream on.
-template <int width, class View>
+/// Stores a lane's values of a matrix; those of a BFloat16 one with the random bits from element `first` of the stream
+/// on.
+template <class ExecutionSpace, class View>
 KOKKOS_INLINE_FUNCTION void store_stochastically(const View& view, const LanePiece& piece, bool in_packs,
-                                                 const Draw& draw, std::uint64_t first, const float (&values)[width]) {
-  std::uint32_t random[width];
-  random_pieces(draw, first + element_number(piece.row, piece.begin, static_cast<int>(view.extent(1))), piece.count,
-                random);
-  store_piece<width>(view, piece, in_packs, [&](const int k) { return BFloat16::stochastic(values[k], random[k]); });
-}
-
-/// Stores a piece of a weight matrix.
-template <int width, class View, class Value>
-KOKKOS_INLINE_FUNCTION void store_weights(const View& weight, const LanePiece& piece, bool in_packs,
-                                          const Rounding& rounding, const Value (&values)[width]) {
+                                                 const Draw& draw, std::uint64_t first,
+                                                 LaneValues<ExecutionSpace, View>& values) {
   using Element = typename View::non_const_value_type;
   if constexpr (std::is_same_v<Element, BFloat16>) {
-    if (rounding.stochastic) return store_stochastically(weight, piece, in_packs, rounding.draw, 0, values);
+    std::uint32_t random[BlockLanes<ExecutionSpace>::width];
+    random_pieces(draw, first + element_number(piece.row, piece.begin, static_cast<int>(view.extent(1))), piece.count,
+                  random);
+    values.store(view, piece, in_packs,
+                 [&](const int k, const float value) { return BFloat16::stochastic(value, random[k]); });
+  } else {
+    values.store(view, piece, in_packs, [](int, const Element value) { return value; });
   }
-  store_piece<width>(weight, piece, in_packs, [&](const int k) { return static_cast<Element>(values[k]); });
+}
+
+/// Stores a lane's values of a weight matrix.
+template <class ExecutionSpace, class View>
+KOKKOS_INLINE_FUNCTION void store_weights(const View& weight, const LanePiece& piece, bool in_packs,
+                                          const Rounding& rounding, LaneValues<ExecutionSpace, View>& values) {
+  using Element = typename View::non_const_value_type;
+  if (rounding.stochastic) return store_stochastically(weight, piece, in_packs, rounding.draw, 0, values);
+  values.store(weight, piece, in_packs, [](int, const Real<Element> value) { return static_cast<Element>(value); });
 }
 
 /// Stores one element of a weight matrix.

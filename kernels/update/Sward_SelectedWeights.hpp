@@ -5,7 +5,6 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_ElementBlock.hpp"
-#include "Sward_Real.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -15,8 +14,8 @@ namespace Sward {
 /// steps of all the slots that hold it, which are neighbours. The first of them does the work for all.
 template <class ExecutionSpace, class Weight>
 struct SelectedWeights {
-  using Value = Real<typename Weight::non_const_value_type>;
-  static constexpr int width = BlockLanes<ExecutionSpace>::width;
+  using Values = LaneValues<ExecutionSpace, Weight>;
+  using Value = typename Values::Value;
 
   RowSelection<ExecutionSpace> selection;
   Value rate;
@@ -61,23 +60,19 @@ struct SelectedWeights {
   }
 
   /// Reads the part of the weight's row that `piece` is of its slot.
-  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Value (&values)[width]) const {
-    load_piece(weight, LanePiece{selection.rows(piece.row), piece.begin, piece.count}, in_packs, values);
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Values& values) const {
+    values.load(weight, {selection.rows(piece.row), piece.begin, piece.count}, in_packs);
   }
 
-  KOKKOS_INLINE_FUNCTION void store(const LanePiece& piece, const Value (&values)[width]) const {
-    store_weights(weight, LanePiece{selection.rows(piece.row), piece.begin, piece.count}, in_packs, rounding, values);
+  KOKKOS_INLINE_FUNCTION void store(const LanePiece& piece, Values& values) const {
+    store_weights(weight, {selection.rows(piece.row), piece.begin, piece.count}, in_packs, rounding, values);
   }
 
-  /// Puts the steps of `slot` onto values of its row, whose first slot is `first_slot`.
-  template <class Step>
-  KOKKOS_INLINE_FUNCTION void add_steps(int slot, int first_slot, int count, const Step (&steps)[width],
-                                        Value (&values)[width]) const {
-    const Value factor = rate * static_cast<Value>(selection.scale(slot));
-    const Value old_share = slot == first_slot ? kept : Value(1);
-    for_each_element<width>(
-        count, [&](const int k) { values[k] = old_share * values[k] - factor * static_cast<Value>(steps[k]); });
-  }
+  /// What the steps of a slot are multiplied by.
+  KOKKOS_INLINE_FUNCTION Value factor(int slot) const { return rate * static_cast<Value>(selection.scale(slot)); }
+
+  /// The share that is kept of a row's values when the steps of `slot` come in.
+  KOKKOS_INLINE_FUNCTION Value old_share(int slot) const { return repeats(slot) ? Value(1) : kept; }
 
   /// The selected columns of one row of the weight; step_of(slot) is that row's step.
   template <class Team, class StepOf>

@@ -12,9 +12,11 @@
 #include "Sward_Embedding.hpp"
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_GrassUpdate.hpp"
 #include "Sward_LaunchRecording.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_NormalValues.hpp"
+#include "Sward_OwnedMoment.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_RandomViews.hpp"
@@ -67,6 +69,9 @@ struct Operands {
   Vector<int, Space> places{"places", embedding_workspace_size(tokens, hidden)};
   Kokkos::View<double, Space> square_sum{"square sum"};
   SelectionMemory<Space> memory{hidden, rank};
+  SelectionMemory<Space> of_columns = given_selection<Space>({0, 3, 3, 7}, {1, 1, 1, 1}, hidden, Side::columns);
+  OwnedMoment<EightBits, Space> codes{tokens, hidden}, gathered_codes{tokens, rank};
+  Rounding rounding{true, {1, 2, 3}};
 };
 
 template <class Space>
@@ -83,6 +88,10 @@ void call_selection_kernels(const Space& space, const Operands<Space>& x) {
   adam_update(space, adam_step, Rounding{}, x.compressed, x.first, x.second, x.compressed);
   apply_row_update(space, selection, x.compressed, 1e-3, 1e-4, Rounding{}, x.square);
   adamw_update(space, adam_step, 1e-3, 1e-4, Rounding{}, x.a, x.b, x.c, x.d);
+  adamw_update(space, adam_step, 1e-3, 1e-4, x.rounding, x.a, x.codes.storage, x.codes.storage, x.d);
+  grass_update(space, selection, adam_step, 1e-3, 1e-4, Rounding{}, x.compressed, x.first, x.second, x.square);
+  grass_update(space, x.of_columns.selection(), adam_step, 1e-3, 1e-4, x.rounding, x.gathered, x.gathered_codes.storage,
+               x.gathered_codes.storage, x.a);
 }
 
 template <class Space>
@@ -137,7 +146,7 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
     const LaunchRecording recording;
     call_all(instance, operands);
     const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instance);
-    EXPECT_GE(recording.launches().size(), 40U);
+    EXPECT_GE(recording.launches().size(), 43U);
     for (const Launch& launch : recording.launches()) {
       EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
       EXPECT_EQ(launch.device, given) << launch.label;
