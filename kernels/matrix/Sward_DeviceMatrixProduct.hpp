@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+#include <Kokkos_Profiling_ScopedRegion.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
@@ -55,10 +56,9 @@ void device_matrix_product(const Kokkos::Cuda& space, Transpose transpose_a, Tra
                                 std::is_same_v<typename CView::non_const_value_type, float>,
                                 beta != 0.0F,
                                 common_alignment(a, b, source, c)};
-  // The label that profilers and tests see; the kernel itself is cuBLASLt's.
-  Kokkos::Profiling::pushRegion("Sward::matrix_product");
+  // What profilers and tests see; the kernel itself has cuBLASLt's name.
+  const Kokkos::Profiling::ScopedRegion region("Sward::matrix_product");
   cublaslt_product(space.cuda_stream(), product, alpha, beta, {a.data(), b.data(), source.data(), c.data()});
-  Kokkos::Profiling::popRegion();
 }
 #else
 template <class ExecutionSpace, class AView, class BView, class SView, class CView>

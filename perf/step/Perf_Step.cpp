@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "Sward_Configuration.hpp"
+#include "Sward_LabelTimes.hpp"
 #include "Sward_Llama.hpp"
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_Optimizer.hpp"
@@ -41,6 +42,7 @@ struct Arguments {
   std::string state = "float";
   int steps = 30;
   int warmup = 8;
+  bool labels = false;
 };
 
 Case read_case(const std::string& text) {
@@ -189,6 +191,11 @@ void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>
   line["first_loss"] = first_loss;
   line["loss"] = loss;
   std::puts(line.dump().c_str());
+  if (arguments.labels) {
+    const Perf::LabelTimes times;
+    step.run(regular);
+    times.print();
+  }
   std::fflush(stdout);
 }
 
@@ -207,7 +214,8 @@ int main(int argc, char** argv) {
   app.add_option("--state", arguments.state, "float, bfloat16 or int8")
       ->check(CLI::IsMember({"float", "bfloat16", "int8"}));
   app.add_option("--steps", arguments.steps, "timed updates")->check(CLI::PositiveNumber);
-  app.add_option("--warmup", arguments.warmup, "updates before them")->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", arguments.warmup, "updates before them")->check(CLI::PositiveNumber);
+  app.add_flag("--labels", arguments.labels, "after it, a step in which each kernel is waited for: time by label");
   CLI11_PARSE(app, argc, argv);
   return run_parallel_program("perf_step", argc, argv, [&] {
     Communicator<MpiSpace> communicator;
