@@ -64,8 +64,8 @@ void agrees_with_definition_in_bfloat16(const AttentionShape& shape, int documen
   attention(Space(), shape, to_device_list<Space>(first_keys), o.query, o.key, o.value, o.output, o.logsumexp);
   const ReferenceAttention reference(shape, to_double(to_host(o.query)), to_double(to_host(o.key)),
                                      to_double(to_host(o.value)), first_keys);
-  // The sums as in float; then the result is rounded to 2^-9 of itself.
-  EXPECT_TRUE(all_close(o.output, reference.output, 0x1p-9, 5e-6));
+  // The sums as in float; then the result is rounded, by up to 2^-8 of itself.
+  EXPECT_TRUE(all_close(o.output, reference.output, 0x1p-8, 5e-6));
   EXPECT_TRUE(all_close(o.logsumexp, reference.logsumexp, 5e-6, 5e-6));
 }
 

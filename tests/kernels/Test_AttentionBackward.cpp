@@ -100,10 +100,10 @@ void agrees_with_definition_in_bfloat16(const AttentionShape& shape, int documen
                                to_double(to_host(p.value)), first_keys);
   reference.output = to_double(to_host(p.output));
   const auto expected = reference.backward(to_double(to_host(p.above)));
-  // The sums as in float; then each result is rounded once, to 2^-9 of itself.
-  EXPECT_TRUE(all_close(p.query_gradient, expected.query, 0x1p-9, 1e-5));
-  EXPECT_TRUE(all_close(p.key_gradient, expected.key, 0x1p-9, 1e-5));
-  EXPECT_TRUE(all_close(p.value_gradient, expected.value, 0x1p-9, 1e-5));
+  // The sums as in float; then each result is rounded once, by up to 2^-8 of itself.
+  EXPECT_TRUE(all_close(p.query_gradient, expected.query, 0x1p-8, 1e-5));
+  EXPECT_TRUE(all_close(p.key_gradient, expected.key, 0x1p-8, 1e-5));
+  EXPECT_TRUE(all_close(p.value_gradient, expected.value, 0x1p-8, 1e-5));
 }
 
 // With first keys: whole sequences may be a vendor's on some spaces.

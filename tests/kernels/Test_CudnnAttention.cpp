@@ -123,9 +123,9 @@ struct HostAttention {
 };
 
 /// Compares the parts of the rows that belong to one head, each by its length as a vector. Weights, slopes and, where
-/// heads share keys, the gradients of each head are rounded to bfloat16, 2^-9 of themselves, on their way into a sum of
-/// such terms, and the sum once more. Errors are independent of each other, so that they grow as the sum itself does:
-/// some 2^-8 of its length. The rest is float's: sums of products up to 2 x 2 x 128 to 2^-24, twice over.
+/// heads share keys, the gradients of each head are rounded to bfloat16, by up to 2^-8 of themselves, on their way into
+/// a sum of such terms, and the sum once more: three errors that are independent of each other and so grow as the sum
+/// itself does. The rest is float's: sums of products up to 2 x 2 x 128 to 2^-24, twice over.
 template <class Actual, class Expected>
 ::testing::AssertionResult has_close_heads(const Actual& actual, const Expected& expected, int head_size) {
   const auto got = in_float(actual);
