@@ -1,0 +1,214 @@
+#include <cuda_runtime.h>
+
+#include "Sward_RotaryRows.hpp"
+#include "Sward_ShortAttention.hpp"
+#include "Sward_ShortAttentionGradient.hpp"
+#include "Sward_ShortAttentionLaunch.hpp"
+#include "Sward_WarpgroupProduct.hpp"
+
+namespace Sward {
+
+namespace {
+
+constexpr float log2_of_e = 1.4426950408889634F;
+
+struct BackwardOperands {
+  ShortAttentionShape shape;
+  const std::uint16_t* packed;
+  const float* cosine;
+  const float* sine;
+  const std::uint16_t* output;
+  const float* logsumexp;
+  const std::uint16_t* output_gradient;
+  std::uint16_t* packed_gradient;
+
+  __device__ int key_column(int head) const { return (shape.heads + head) * shape.head_size; }
+  __device__ int value_column(int head) const { return (shape.heads + shape.key_value_heads + head) * shape.head_size; }
+};
+
+/// Statistics of a row from this thread's piece of it; all threads of the row take part.
+template <int head_size>
+__device__ __forceinline__ void store_statistics(Statistics* statistics, int row, int piece, const Pair& output,
+                                                 const Pair& gradient, const float* logsumexp) {
+  float delta = dot(output.first, gradient.first) + dot(output.second, gradient.second);
+#pragma unroll
+  for (int distance = 1; distance < head_size / 16; distance *= 2)
+    delta += __shfl_xor_sync(0xffffffffU, delta, distance);
+  // Beyond the sequence an infinite sum makes the weights 0.
+  if (piece == 0) statistics[row] = {logsumexp == nullptr ? INFINITY : *logsumexp * log2_of_e, delta};
+}
+
+/// One head of one sequence: all of its operands lie in shared memory.
+template <int head_size>
+struct WholeHead {
+  Panels<head_size> queries, keys;
+  Statistics* statistics;
+  int* next_item;
+
+  __device__ WholeHead(unsigned char* memory, int rows) : WholeHead(shared_address(memory), rows) {
+    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows));
+    next_item = reinterpret_cast<int*>(statistics + rows);
+  }
+
+  static int bytes(int rows) {
+    return 4 * Panel<head_size>::bytes(rows) + rows * static_cast<int>(sizeof(Statistics)) + 5 * 4;
+  }
+
+ private:
+  __device__ WholeHead(std::uint32_t address, int rows)
+      : queries{Panel<head_size>(address, rows), Panel<head_size>(address + Panel<head_size>::bytes(rows), rows)},
+        keys{Panel<head_size>(address + 2 * Panel<head_size>::bytes(rows), rows),
+             Panel<head_size>(address + 3 * Panel<head_size>::bytes(rows), rows)} {}
+
+  __device__ static std::uint32_t shared_address(const unsigned char* memory) {
+    return static_cast<std::uint32_t>(__cvta_generic_to_shared(memory));
+  }
+};
+
+template <int head_size>
+constexpr int warpgroups = head_size == 64 ? GROUPS : 2;
+template <int head_size>
+constexpr int width = head_size == 64 ? WIDTH : 64;
+
+template <int head_size>
+__device__ __forceinline__ void load_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
+                                          int sequence, int head) {
+  constexpr int pieces = head_size / 16;
+  const ShortAttentionShape& shape = o.shape;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += warpgroups<head_size> * warpgroup_threads) {
+    const int row = i / pieces;
+    const int piece = i % pieces;
+    const bool is_valid = row < shape.length;
+    const std::int64_t token = std::int64_t{sequence} * shape.length + row;
+    const std::uint16_t* const packed = o.packed + token * shape.packed_stride;
+    Pair query = load_pair<head_size>(packed + head * head_size, piece, is_valid);
+    Pair key = load_pair<head_size>(packed + o.key_column(head), piece, is_valid);
+    const Pair value = load_pair<head_size>(packed + o.value_column(head), piece, is_valid);
+    const Pair gradient = load_pair<head_size>(
+        o.output_gradient + token * shape.output_gradient_stride + head * head_size, piece, is_valid);
+    const Pair output =
+        load_pair<head_size>(o.output + token * shape.output_stride + head * head_size, piece, is_valid);
+    const int angle = row * (head_size / 2) + piece * 8;
+    const Angles angles = load_angles(o.cosine + angle, o.sine + angle, is_valid);
+    rotate(query, angles);
+    rotate(key, angles);
+    store_pair(panels.queries.first, row, piece, query);
+    store_pair(panels.keys.first, row, piece, key);
+    store_pair(panels.keys.second, row, piece, value);
+    store_pair(panels.queries.second, row, piece, gradient);
+    store_statistics<head_size>(panels.statistics, row, piece, output, gradient,
+                                is_valid ? o.logsumexp + token * shape.heads + head : nullptr);
+  }
+}
+
+/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
+template <int head_size, bool is_rotated>
+__device__ __forceinline__ void write_gradient(const BackwardOperands& o, float (&sum)[head_size / 2], float factor,
+                                               int sequence, int first_row, const TilePlace& place, int column) {
+#pragma unroll
+  for (int part = 0; part < 2; ++part) {
+    const int row = first_row + place.row + 8 * part;
+    const bool is_valid = row < o.shape.length;
+    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
+    if constexpr (is_rotated) {
+      const int angle = (is_valid ? row : 0) * (head_size / 2) + place.column;
+      rotate_back<head_size>(sum, part, o.cosine + angle, o.sine + angle);
+    }
+    write_row<head_size>(sum, part, factor, is_valid,
+                         o.packed_gradient + token * o.shape.packed_gradient_stride + column);
+  }
+}
+
+template <int head_size>
+__device__ __forceinline__ void key_block(const BackwardOperands& o, const WholeHead<head_size>& head, int block,
+                                          int blocks, int sequence, int number) {
+  const float scale = rsqrtf(static_cast<float>(head_size));
+  const TilePlace place;
+  float key_sum[head_size / 2] = {};
+  float value_sum[head_size / 2] = {};
+#pragma unroll 1
+  for (int queries = block * tile_rows; queries < blocks * tile_rows; queries += width<head_size>)
+    add_tile<Side::keys, head_size, width<head_size>>(key_sum, value_sum, head.keys, block * tile_rows, head.queries,
+                                    queries, head.statistics + queries, place,
+                                    scale * log2_of_e);
+  write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
+  write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
+}
+
+template <int head_size>
+__device__ __forceinline__ void query_block(const BackwardOperands& o, const WholeHead<head_size>& head, int block,
+                                            int sequence, int number) {
+  const float scale = rsqrtf(static_cast<float>(head_size));
+  const TilePlace place;
+  float sum[head_size / 2] = {};
+  float none[head_size / 2] = {};
+#pragma unroll 1
+  for (int keys = 0; keys < (block + 1) * tile_rows; keys += width<head_size>)
+    add_tile<Side::queries, head_size, width<head_size>>(sum, none, head.queries, block * tile_rows, head.keys, keys,
+                                       head.statistics + block * tile_rows, place, scale * log2_of_e);
+  write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
+}
+
+/// The next piece of work for a warpgroup: the same number for all its threads.
+__device__ __forceinline__ int take_item(int* next_item, int warpgroup) {
+  int* const taken = next_item + 1 + warpgroup;
+  const int barrier = 1 + warpgroup;
+  if (threadIdx.x % warpgroup_threads == 0) *taken = atomicAdd(next_item, 1);
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(warpgroup_threads) : "memory");
+  const int item = __shfl_sync(0xffffffffU, *reinterpret_cast<volatile int*>(taken), 0);
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(warpgroup_threads) : "memory");
+  return item;
+}
+
+/// A block of threads has one head of one sequence. Its warpgroups take blocks of 64 keys and of 64 queries, the ones
+/// with most tiles first; who takes which changes no result.
+template <int head_size>
+__global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
+    whole_head_kernel(const __grid_constant__ BackwardOperands o) {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
+  const WholeHead<head_size> head(memory, blocks * tile_rows);
+  const int number = static_cast<int>(blockIdx.x);
+  const int sequence = static_cast<int>(blockIdx.y);
+  if (threadIdx.x == 0) *head.next_item = 0;
+  load_head(o, head, blocks * tile_rows, sequence, number);
+  publish_to_products();
+  const int warpgroup = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / warpgroup_threads, 0);
+  for (int item = take_item(head.next_item, warpgroup); item < 2 * blocks; item = take_item(head.next_item, warpgroup)) {
+    if (item % 2 == 0)
+      key_block(o, head, item / 2, blocks, sequence, number);
+    else
+      query_block(o, head, blocks - 1 - item / 2, sequence, number);
+  }
+}
+
+template <int head_size>
+void launch(cudaStream_t stream, const BackwardOperands& o) {
+  const int rows = (o.shape.length + tile_rows - 1) / tile_rows * tile_rows;
+  launch_kernel("Sward::short_attention_backward", stream, o.shape, whole_head_kernel<head_size>,
+                dim3(static_cast<unsigned>(o.shape.heads), static_cast<unsigned>(o.shape.sequences)),
+                warpgroups<head_size> * warpgroup_threads, WholeHead<head_size>::bytes(rows), o);
+}
+
+}  // namespace
+
+void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed,
+                              const float* cosine, const float* sine, const void* output, const float* logsumexp,
+                              const void* output_gradient, void* packed_gradient) {
+  require_served("Sward::short_attention_backward", shape);
+  const BackwardOperands operands{shape,
+                                  static_cast<const std::uint16_t*>(packed),
+                                  cosine,
+                                  sine,
+                                  static_cast<const std::uint16_t*>(output),
+                                  logsumexp,
+                                  static_cast<const std::uint16_t*>(output_gradient),
+                                  static_cast<std::uint16_t*>(packed_gradient)};
+  if (shape.head_size == 64)
+    launch<64>(stream, operands);
+  else
+    launch<128>(stream, operands);
+}
+
+}  // namespace Sward
