@@ -4,39 +4,12 @@
 #include "Sward_ShortAttention.hpp"
 #include "Sward_ShortAttentionGradient.hpp"
 #include "Sward_ShortAttentionLaunch.hpp"
+#include "Sward_ShortAttentionParts.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
 
 namespace {
-
-constexpr float log2_of_e = 1.4426950408889634F;
-
-struct BackwardOperands {
-  ShortAttentionShape shape;
-  const std::uint16_t* packed;
-  const float* cosine;
-  const float* sine;
-  const std::uint16_t* output;
-  const float* logsumexp;
-  const std::uint16_t* output_gradient;
-  std::uint16_t* packed_gradient;
-
-  __device__ int key_column(int head) const { return (shape.heads + head) * shape.head_size; }
-  __device__ int value_column(int head) const { return (shape.heads + shape.key_value_heads + head) * shape.head_size; }
-};
-
-/// Statistics of a row from this thread's piece of it; all threads of the row take part.
-template <int head_size>
-__device__ __forceinline__ void store_statistics(Statistics* statistics, int row, int piece, const Pair& output,
-                                                 const Pair& gradient, const float* logsumexp) {
-  float delta = dot(output.first, gradient.first) + dot(output.second, gradient.second);
-#pragma unroll
-  for (int distance = 1; distance < head_size / 16; distance *= 2)
-    delta += __shfl_xor_sync(0xffffffffU, delta, distance);
-  // Beyond the sequence an infinite sum makes the weights 0.
-  if (piece == 0) statistics[row] = {logsumexp == nullptr ? INFINITY : *logsumexp * log2_of_e, delta};
-}
 
 /// One head of one sequence: all of its operands lie in shared memory.
 template <int head_size>
@@ -102,24 +75,6 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   }
 }
 
-/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
-template <int head_size, bool is_rotated>
-__device__ __forceinline__ void write_gradient(const BackwardOperands& o, float (&sum)[head_size / 2], float factor,
-                                               int sequence, int first_row, const TilePlace& place, int column) {
-#pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    const int row = first_row + place.row + 8 * part;
-    const bool is_valid = row < o.shape.length;
-    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
-    if constexpr (is_rotated) {
-      const int angle = (is_valid ? row : 0) * (head_size / 2) + place.column;
-      rotate_back<head_size>(sum, part, o.cosine + angle, o.sine + angle);
-    }
-    write_row<head_size>(sum, part, factor, is_valid,
-                         o.packed_gradient + token * o.shape.packed_gradient_stride + column);
-  }
-}
-
 template <int head_size>
 __device__ __forceinline__ void key_block(const BackwardOperands& o, const WholeHead<head_size>& head, int block,
                                           int blocks, int sequence, int number) {
@@ -131,7 +86,7 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
   for (int queries = block * tile_rows; queries < blocks * tile_rows; queries += width<head_size>)
     add_tile<Side::keys, head_size, width<head_size>>(key_sum, value_sum, head.keys, block * tile_rows, head.queries,
                                     queries, head.statistics + queries, place,
-                                    scale * log2_of_e);
+ scale * log2_of_e, queries - block * tile_rows);
   write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
   write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
 }
@@ -146,7 +101,7 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
 #pragma unroll 1
   for (int keys = 0; keys < (block + 1) * tile_rows; keys += width<head_size>)
     add_tile<Side::queries, head_size, width<head_size>>(sum, none, head.queries, block * tile_rows, head.keys, keys,
-                                       head.statistics + block * tile_rows, place, scale * log2_of_e);
+                                       head.statistics + block * tile_rows, place, scale * log2_of_e, keys - block * tile_rows);
   write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
 }
 
@@ -183,12 +138,26 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
   }
 }
 
+constexpr int most_shared_bytes = 227 * 1024;
+
 template <int head_size>
 void launch(cudaStream_t stream, const BackwardOperands& o) {
-  const int rows = (o.shape.length + tile_rows - 1) / tile_rows * tile_rows;
-  launch_kernel("Sward::short_attention_backward", stream, o.shape, whole_head_kernel<head_size>,
-                dim3(static_cast<unsigned>(o.shape.heads), static_cast<unsigned>(o.shape.sequences)),
-                warpgroups<head_size> * warpgroup_threads, WholeHead<head_size>::bytes(rows), o);
+  const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
+  const int bytes = WholeHead<head_size>::bytes(blocks * tile_rows);
+  const auto sequences = static_cast<unsigned>(o.shape.sequences);
+  const char* const name = "Sward::short_attention_backward";
+  if (o.shape.heads == o.shape.key_value_heads && bytes <= most_shared_bytes) {
+    launch_kernel(name, stream, o.shape, whole_head_kernel<head_size>,
+                  dim3(static_cast<unsigned>(o.shape.heads), sequences), warpgroups<head_size> * warpgroup_threads,
+                  bytes, o);
+    return;
+  }
+  const int part_bytes = Parts<head_size>::bytes(blocks * tile_rows);
+  const auto pairs = static_cast<unsigned>((blocks + 1) / 2);
+  launch_kernel(name, stream, o.shape, part_kernel<head_size, Side::keys>,
+                dim3(static_cast<unsigned>(o.shape.key_value_heads), sequences, pairs), part_threads, part_bytes, o);
+  launch_kernel(name, stream, o.shape, part_kernel<head_size, Side::queries>,
+                dim3(static_cast<unsigned>(o.shape.heads), sequences, pairs), part_threads, part_bytes, o);
 }
 
 }  // namespace

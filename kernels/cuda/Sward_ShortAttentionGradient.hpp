@@ -4,9 +4,26 @@
 // over queries (dk, dv) and a sum over keys (dq) both stay in registers and nothing is added up through memory.
 
 #include "Sward_RotaryRows.hpp"
+#include "Sward_ShortAttention.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
+
+inline constexpr float log2_of_e = 1.4426950408889634F;
+
+struct BackwardOperands {
+  ShortAttentionShape shape;
+  const std::uint16_t* packed;
+  const float* cosine;
+  const float* sine;
+  const std::uint16_t* output;
+  const float* logsumexp;
+  const std::uint16_t* output_gradient;
+  std::uint16_t* packed_gradient;
+
+  __device__ int key_column(int head) const { return (shape.heads + head) * shape.head_size; }
+  __device__ int value_column(int head) const { return (shape.heads + shape.key_value_heads + head) * shape.head_size; }
+};
 
 /// What the rows of the tile are, and whose gradients are summed up.
 enum class Side { keys, queries };
@@ -22,6 +39,18 @@ template <int head_size>
 struct Panels {
   Panel<head_size> first, second;
 };
+
+/// Statistics of a row from this thread's piece of it; all threads of the row take part.
+template <int head_size>
+__device__ __forceinline__ void store_statistics(Statistics* statistics, int row, int piece, const Pair& output,
+                                                 const Pair& gradient, const float* logsumexp) {
+  float delta = dot(output.first, gradient.first) + dot(output.second, gradient.second);
+#pragma unroll
+  for (int distance = 1; distance < head_size / 16; distance *= 2)
+    delta += __shfl_xor_sync(0xffffffffU, delta, distance);
+  // Beyond the sequence an infinite sum makes the weights 0.
+  if (piece == 0) statistics[row] = {logsumexp == nullptr ? INFINITY : *logsumexp * log2_of_e, delta};
+}
 
 /// Statistics of the queries that a thread's values belong to: four pairs of columns apart by 8, or two rows.
 template <Side side>
@@ -50,12 +79,12 @@ __device__ __forceinline__ void restore_weights(float (&scores)[values], const S
 }
 
 /// Adds the tile's part: to dk and dv of own keys from the streamed queries, or to dq of own queries (`values` stays)
-/// from the streamed keys.
+/// from the streamed keys. `shift` is the number of the tile's first streamed token less that of its first own one.
 template <Side side, int head_size, int width>
 __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&values)[head_size / 2],
                                          const Panels<head_size>& own, int own_row, const Panels<head_size>& streamed,
                                          int streamed_row, const Statistics* queries, const TilePlace& place,
-                                         float scale) {
+                                         float scale, int shift) {
   float weights[width / 2];
   float gradient[width / 2];
   begin_products();
@@ -64,8 +93,7 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   multiply_rows(gradient, own.second, own_row, streamed.second, streamed_row);
   end_group();
   wait_for_products<1>(weights);
-  restore_weights<side>(weights, queries, place, scale,
-                        streamed_row - own_row);
+  restore_weights<side>(weights, queries, place, scale, shift);
   if constexpr (side == Side::keys) {
     std::uint32_t packed[width / 16][4];
     pack_tile(packed, weights);
@@ -85,6 +113,24 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   add_rows<head_size>(sum, packed, streamed.first, streamed_row);
   end_group();
   wait_for_products<0>(sum, values);
+}
+
+/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
+template <int head_size, bool is_rotated>
+__device__ __forceinline__ void write_gradient(const BackwardOperands& o, float (&sum)[head_size / 2], float factor,
+                                               int sequence, int first_row, const TilePlace& place, int column) {
+#pragma unroll
+  for (int part = 0; part < 2; ++part) {
+    const int row = first_row + place.row + 8 * part;
+    const bool is_valid = row < o.shape.length;
+    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
+    if constexpr (is_rotated) {
+      const int angle = (is_valid ? row : 0) * (head_size / 2) + place.column;
+      rotate_back<head_size>(sum, part, o.cosine + angle, o.sine + angle);
+    }
+    write_row<head_size>(sum, part, factor, is_valid,
+                         o.packed_gradient + token * o.shape.packed_gradient_stride + column);
+  }
 }
 
 }  // namespace Sward
