@@ -22,10 +22,33 @@ __device__ __forceinline__ Piece load_piece(const std::uint16_t* source) {
   return p;
 }
 
+/// Starts to bring the 64 values that begin at `source` into the second-level cache.
+__device__ __forceinline__ void prefetch_line(const std::uint16_t* source) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(source));
+}
+
 __device__ __forceinline__ void store_piece(std::uint32_t address, const Piece& p) {
   asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(p.word[0]), "r"(p.word[1]),
                "r"(p.word[2]), "r"(p.word[3])
                : "memory");
+}
+
+__device__ __forceinline__ Piece read_piece(std::uint32_t address) {
+  Piece p;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(p.word[0]), "=r"(p.word[1]), "=r"(p.word[2]), "=r"(p.word[3])
+               : "r"(address)
+               : "memory");
+  return p;
+}
+
+__device__ __forceinline__ void exchange_if(bool condition, Piece& x, Piece& y) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const std::uint32_t a = x.word[i], b = y.word[i];
+    x.word[i] = condition ? b : a;
+    y.word[i] = condition ? a : b;
+  }
 }
 
 __device__ __forceinline__ float low(std::uint32_t word) { return __uint_as_float(word << 16); }
@@ -44,41 +67,76 @@ __device__ __forceinline__ void load_floats(float (&values)[8], const float* sou
   values[4] = second.x, values[5] = second.y, values[6] = second.z, values[7] = second.w;
 }
 
-__device__ __forceinline__ Angles load_angles(const float* cosine, const float* sine, bool is_valid) {
-  Angles angles{};
-  if (is_valid) {
-    load_floats(angles.cosine, cosine);
-    load_floats(angles.sine, sine);
+/// Queues the copy of `rows` rows to shared memory; those from number `valid` on become zeros. Eight or sixteen
+/// neighbouring threads take a row together.
+template <int head_size, int threads>
+__device__ __forceinline__ void copy_rows(const Panel<head_size>& panel, int target, const std::uint16_t* source,
+                                          std::int64_t stride, int rows, int valid) {
+  constexpr int pieces = head_size / 8;
+#pragma unroll 4
+  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
+    const int row = i / pieces;
+    const bool is_valid = row < valid;
+    const std::uint16_t* const address = source + (is_valid ? row : 0) * stride + i % pieces * 8;
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(panel.piece(target + row, i % pieces)),
+                 "l"(address), "r"(is_valid ? 16 : 0)
+                 : "memory");
   }
-  return angles;
 }
 
-/// A piece of a head's first half and the one at the same place in its second half: eight pairs of the embedding.
-struct Pair {
-  Piece first{};
-  Piece second{};
-};
+__device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
-/// Zeros beyond the sequence's end.
-template <int head_size>
-__device__ __forceinline__ Pair load_pair(const std::uint16_t* row, int piece, bool is_valid) {
-  Pair p;
-  if (is_valid) {
-    p.first = load_piece(row + piece * 8);
-    p.second = load_piece(row + piece * 8 + head_size / 2);
-  }
-  return p;
+/// Waits until at most `pending` groups of this block's copies are under way.
+template <int pending>
+__device__ __forceinline__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+  __syncthreads();
 }
 
-__device__ __forceinline__ void rotate(Pair& pair, const Angles& angles) {
+/// Turns a piece of a head's first half and the one at the same place in its second half: eight pairs.
+__device__ __forceinline__ void rotate(Piece& first, Piece& second, const Angles& angles) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const float c0 = angles.cosine[2 * i], c1 = angles.cosine[2 * i + 1];
     const float s0 = angles.sine[2 * i], s1 = angles.sine[2 * i + 1];
-    const float a0 = low(pair.first.word[i]), a1 = high(pair.first.word[i]);
-    const float b0 = low(pair.second.word[i]), b1 = high(pair.second.word[i]);
-    pair.first.word[i] = pack(a0 * c0 - b0 * s0, a1 * c1 - b1 * s1);
-    pair.second.word[i] = pack(b0 * c0 + a0 * s0, b1 * c1 + a1 * s1);
+    const float a0 = low(first.word[i]), a1 = high(first.word[i]);
+    const float b0 = low(second.word[i]), b1 = high(second.word[i]);
+    first.word[i] = pack(a0 * c0 - b0 * s0, a1 * c1 - b1 * s1);
+    second.word[i] = pack(b0 * c0 + a0 * s0, b1 * c1 + a1 * s1);
+  }
+}
+
+/// Where four threads share a row, those of odd rows begin with the second piece: the eight threads that the memory
+/// serves together then touch all banks. What each register holds is exchanged along.
+template <int head_size>
+__device__ __forceinline__ void rotate_pair(const Panel<head_size>& panel, int row, int piece, const Angles& angles) {
+  constexpr int half = head_size / 16;
+  const bool is_swapped = head_size == 64 && row % 2 == 1;
+  const std::uint32_t one = panel.piece(row, is_swapped ? piece + half : piece);
+  const std::uint32_t other = panel.piece(row, is_swapped ? piece : piece + half);
+  Piece first = read_piece(one);
+  Piece second = read_piece(other);
+  exchange_if(is_swapped, first, second);
+  rotate(first, second, angles);
+  exchange_if(is_swapped, first, second);
+  store_piece(one, first);
+  store_piece(other, second);
+}
+
+/// Rotary embedding, in place, of `rows` rows of each panel; the tables begin with the first row's token.
+template <int head_size, int threads, class... MorePanels>
+__device__ __forceinline__ void rotate_rows(int first_row, int rows, const float* cosine, const float* sine,
+                                            const MorePanels&... panels) {
+  constexpr int pieces = head_size / 16;
+#pragma unroll 2
+  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
+    const int row = i / pieces;
+    const int piece = i % pieces;
+    const int angle = row * (head_size / 2) + piece * 8;
+    Angles angles;
+    load_floats(angles.cosine, cosine + angle);
+    load_floats(angles.sine, sine + angle);
+    (rotate_pair<head_size>(panels, first_row + row, piece, angles), ...);
   }
 }
 
@@ -87,22 +145,6 @@ __device__ __forceinline__ float dot(const Piece& x, const Piece& y) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) sum += low(x.word[i]) * low(y.word[i]) + high(x.word[i]) * high(y.word[i]);
   return sum;
-}
-
-/// Where four threads share a row, odd rows begin with the second piece: the eight threads that store together then
-/// touch all banks.
-template <int head_size>
-__device__ __forceinline__ void store_pair(const Panel<head_size>& panel, int row, int piece, const Pair& pair) {
-  constexpr int half = head_size / 16;
-  const bool is_swapped = head_size == 64 && row % 2 == 1;
-  Pair stored = pair;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    stored.first.word[i] = is_swapped ? pair.second.word[i] : pair.first.word[i];
-    stored.second.word[i] = is_swapped ? pair.first.word[i] : pair.second.word[i];
-  }
-  store_piece(panel.piece(row, is_swapped ? piece + half : piece), stored.first);
-  store_piece(panel.piece(row, is_swapped ? piece : piece + half), stored.second);
 }
 
 /// Exchanges a 4 x 4 matrix of words, of which each of four neighbouring threads holds a row, for its transpose.
@@ -134,41 +176,53 @@ struct TilePlace {
         column(static_cast<int>(threadIdx.x % 4 * 2)) {}
 };
 
-/// Turns one of the thread's two rows of a 64 x head_size sum backwards by its token's angles.
+/// One of the thread's two rows of a 64 x head_size sum, times a factor, handed around among the four threads of the
+/// row: thread t receives columns 8 (4 i + t) to 8 (4 i + t) + 7 for each i.
 template <int head_size>
-__device__ __forceinline__ void rotate_back(float (&sum)[head_size / 2], int part, const float* cosine,
-                                            const float* sine) {
-  constexpr int half = head_size / 16;
+__device__ __forceinline__ void gather_row(float (&row)[head_size / 32][8], const float (&sum)[head_size / 2], int part,
+                                           float factor) {
 #pragma unroll
-  for (int n = 0; n < half; ++n) {
-    const float2 c = __ldg(reinterpret_cast<const float2*>(cosine + 8 * n));
-    const float2 s = __ldg(reinterpret_cast<const float2*>(sine + 8 * n));
-    float* const a = sum + 4 * n + 2 * part;
-    float* const b = sum + 4 * (n + half) + 2 * part;
-    const float a0 = a[0], a1 = a[1], b0 = b[0], b1 = b[1];
-    a[0] = a0 * c.x + b0 * s.x;
-    a[1] = a1 * c.y + b1 * s.y;
-    b[0] = b0 * c.x - a0 * s.x;
-    b[1] = b1 * c.y - a1 * s.y;
+  for (int i = 0; i < head_size / 32; ++i)
+#pragma unroll
+    for (int neighbour = 0; neighbour < 2; ++neighbour) {
+      std::uint32_t word[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        word[j] = __float_as_uint(sum[4 * (4 * i + j) + 2 * part + neighbour] * factor);
+      transpose_words(word);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) row[i][2 * j + neighbour] = __uint_as_float(word[j]);
+    }
+}
+
+/// Turns a gathered row backwards by its token's angles.
+template <int head_size>
+__device__ __forceinline__ void rotate_back(float (&row)[head_size / 32][8], const float* cosine, const float* sine) {
+  constexpr int half = head_size / 64;
+#pragma unroll
+  for (int i = 0; i < half; ++i) {
+    const int angle = (4 * i + static_cast<int>(threadIdx.x % 4)) * 8;
+    Angles angles;
+    load_floats(angles.cosine, cosine + angle);
+    load_floats(angles.sine, sine + angle);
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      const float a = row[i][j];
+      const float b = row[i + half][j];
+      row[i][j] = a * angles.cosine[j] + b * angles.sine[j];
+      row[i + half][j] = b * angles.cosine[j] - a * angles.sine[j];
+    }
   }
 }
 
-/// Rounds one of the thread's two rows of a sum and writes it, each thread of four a quarter of the row's pieces.
+/// Rounds a gathered row and writes it, each thread its pieces.
 template <int head_size>
-__device__ __forceinline__ void write_row(const float (&sum)[head_size / 2], int part, float factor, bool is_valid,
-                                          std::uint16_t* row) {
+__device__ __forceinline__ void write_row(const float (&row)[head_size / 32][8], std::uint16_t* target) {
 #pragma unroll
-  for (int i = 0; i < head_size / 32; ++i) {
-    std::uint32_t word[4];
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      const float* const pair = sum + 4 * (4 * i + j) + 2 * part;
-      word[j] = pack(pair[0] * factor, pair[1] * factor);
-    }
-    transpose_words(word);
-    if (is_valid)
-      *reinterpret_cast<uint4*>(row + (4 * i + threadIdx.x % 4) * 8) = make_uint4(word[0], word[1], word[2], word[3]);
-  }
+  for (int i = 0; i < head_size / 32; ++i)
+    *reinterpret_cast<uint4*>(target + (4 * i + threadIdx.x % 4) * 8) =
+        make_uint4(pack(row[i][0], row[i][1]), pack(row[i][2], row[i][3]), pack(row[i][4], row[i][5]),
+                   pack(row[i][6], row[i][7]));
 }
 
 /// Maximum and sum over the four threads that share a row.

@@ -8,6 +8,14 @@
 
 namespace Sward {
 
+#ifdef CLOCKS
+static __device__ unsigned long long clocks[16];
+#define CLOCK(i) const long long c##i = clock64();
+#define CLOCK_END(n) if (threadIdx.x % 128 == 0) { const long long c[] = {c0, c1, c2, c3}; for (int i = 1; i < n; ++i) atomicAdd(clocks + i, c[i] - c[i - 1]); atomicAdd(clocks, 1); }
+#else
+#define CLOCK(i)
+#define CLOCK_END(n)
+#endif
 namespace {
 
 constexpr int warpgroups = 2;
@@ -36,28 +44,39 @@ struct ForwardPanels {
 template <int head_size>
 __device__ __forceinline__ void load_panels(const ForwardOperands& o, const ForwardPanels<head_size>& panels, int rows,
                                             int sequence, int head, int key_head) {
-  constexpr int pieces = head_size / 16;
   const ShortAttentionShape& shape = o.shape;
+  const std::uint16_t* const query =
+      o.packed + std::int64_t{sequence} * shape.length * shape.packed_stride + head * head_size;
+  const std::uint16_t* const key = query + (shape.heads + key_head - head) * head_size;
+  const std::uint16_t* const value = key + shape.key_value_heads * head_size;
+  copy_rows<head_size, block_threads>(panels.query, 0, query, shape.packed_stride, rows, shape.length);
+  copy_rows<head_size, block_threads>(panels.key, 0, key, shape.packed_stride, rows, shape.length);
+  end_copies();
+  copy_rows<head_size, block_threads>(panels.value, 0, value, shape.packed_stride, rows, shape.length);
+  end_copies();
+  wait_for_copies<1>();
+  rotate_rows<head_size, block_threads>(0, shape.length, o.cosine, o.sine, panels.query, panels.key);
+  wait_for_copies<0>();
+}
+
+/// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
+/// second-level cache, and on its way while this block computes.
+template <int head_size>
+__device__ __forceinline__ void prefetch_panels(const ForwardOperands& o, unsigned number) {
+  const ShortAttentionShape& shape = o.shape;
+  if (number >= static_cast<unsigned>(shape.sequences * shape.heads)) return;
+  const int sequence = static_cast<int>(number) / shape.heads;
+  const int head = static_cast<int>(number) % shape.heads;
+  const int key_head = head / (shape.heads / shape.key_value_heads);
   const std::uint16_t* const tokens = o.packed + std::int64_t{sequence} * shape.length * shape.packed_stride;
-  const int key_column = (shape.heads + key_head) * head_size;
-  const int value_column = key_column + shape.key_value_heads * head_size;
-#pragma unroll 2
-  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += block_threads) {
-    const int row = i / pieces;
-    const int piece = i % pieces;
-    const bool is_valid = row < shape.length;
-    const std::uint16_t* const token = tokens + row * shape.packed_stride;
-    Pair query = load_pair<head_size>(token + head * head_size, piece, is_valid);
-    Pair key = load_pair<head_size>(token + key_column, piece, is_valid);
-    const Pair value = load_pair<head_size>(token + value_column, piece, is_valid);
-    const int angle = row * (head_size / 2) + piece * 8;
-    const Angles angles = load_angles(o.cosine + angle, o.sine + angle, is_valid);
-    rotate(query, angles);
-    rotate(key, angles);
-    store_pair(panels.query, row, piece, query);
-    store_pair(panels.key, row, piece, key);
-    store_pair(panels.value, row, piece, value);
-  }
+  for (int row = static_cast<int>(threadIdx.x); row < shape.length; row += block_threads)
+#pragma unroll
+    for (int column = 0; column < head_size; column += 64) {
+      const std::uint16_t* const token = tokens + row * shape.packed_stride + column;
+      prefetch_line(token + head * head_size);
+      prefetch_line(token + (shape.heads + key_head) * head_size);
+      prefetch_line(token + (shape.heads + shape.key_value_heads + key_head) * head_size);
+    }
 }
 
 /// Softmax so far of the thread's two rows: maximum of the scores, and the thread's part of the sum.
@@ -130,7 +149,9 @@ __device__ __forceinline__ void attend(const ForwardOperands& o, const ForwardPa
     const bool is_valid = row < o.shape.length;
     const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
     const float total = row_sum(softmax.sum[part]);
-    write_row<head_size>(sum, part, 1 / total, is_valid, o.output + token * o.shape.output_stride + head * head_size);
+    float values[head_size / 32][8];
+    gather_row<head_size>(values, sum, part, 1 / total);
+    if (is_valid) write_row<head_size>(values, o.output + token * o.shape.output_stride + head * head_size);
     if (is_valid && place.column == 0)
       o.logsumexp[token * o.shape.heads + head] = (softmax.maximum[part] * scale + log2f(total)) / log2_of_e;
   }
@@ -141,13 +162,19 @@ template <int head_size>
 __global__ void __launch_bounds__(block_threads, head_size == 64 ? 2 : 1)
     attention_kernel(const __grid_constant__ ForwardOperands o) {
   extern __shared__ __align__(1024) unsigned char memory[];
+  CLOCK(0)
   const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
   const ForwardPanels<head_size> panels(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)),
                                         blocks * tile_rows);
   const int head = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
   load_panels(o, panels, blocks * tile_rows, sequence, head, head / (o.shape.heads / o.shape.key_value_heads));
+  CLOCK(1)
   publish_to_products();
+#ifdef AHEAD
+  prefetch_panels<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + AHEAD * 2);
+#endif
+  CLOCK(2)
   // Later queries see more keys: to and fro among the warpgroups, from the last block on, is nearly even.
   const int warpgroup = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / warpgroup_threads, 0);
   for (int round = 0; round * warpgroups < blocks; ++round) {
@@ -155,6 +182,8 @@ __global__ void __launch_bounds__(block_threads, head_size == 64 ? 2 : 1)
     const int block = blocks - 1 - (round * warpgroups + turn);
     if (block >= 0) attend<head_size>(o, panels, block, sequence, head);
   }
+  CLOCK(3)
+  CLOCK_END(4)
 }
 
 template <int head_size>
@@ -188,3 +217,8 @@ void short_attention(cudaStream_t stream, const ShortAttentionShape& shape, cons
 }
 
 }  // namespace Sward
+
+#ifdef CLOCKS
+#include <cstdio>
+void print_f() { unsigned long long c[16]; cudaMemcpyFromSymbol(c, Sward::clocks, sizeof(c)); std::printf("f:"); for (int i = 1; i < 16; ++i) std::printf(" %.0f", double(c[i]) / double(c[0])); std::printf("\n"); }
+#endif

@@ -9,6 +9,18 @@
 
 namespace Sward {
 
+#ifdef CLOCKS
+static __device__ unsigned long long clocks[16];
+#define CLOCK(i) const long long c##i = clock64();
+#define CLOCK_END(n) if (threadIdx.x % 128 == 0) { const long long c[] = {c0, c1, c2, c3}; for (int i = 1; i < n; ++i) atomicAdd(clocks + i, c[i] - c[i - 1]); atomicAdd(clocks, 1); }
+#define PART0 long long p0 = clock64();
+#define PART(i) if (threadIdx.x % 128 == 0) { long long p1 = clock64(); atomicAdd(clocks + i, p1 - p0); atomicAdd(clocks + 10, 1); p0 = clock64(); }
+#else
+#define CLOCK(i)
+#define CLOCK_END(n)
+#define PART0
+#define PART(i)
+#endif
 namespace {
 
 /// One head of one sequence: all of its operands lie in shared memory.
@@ -46,33 +58,28 @@ constexpr int width = head_size == 64 ? WIDTH : 64;
 template <int head_size>
 __device__ __forceinline__ void load_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
                                           int sequence, int head) {
-  constexpr int pieces = head_size / 16;
+  constexpr int threads = warpgroups<head_size> * warpgroup_threads;
   const ShortAttentionShape& shape = o.shape;
-#pragma unroll 1
-  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += warpgroups<head_size> * warpgroup_threads) {
-    const int row = i / pieces;
-    const int piece = i % pieces;
-    const bool is_valid = row < shape.length;
-    const std::int64_t token = std::int64_t{sequence} * shape.length + row;
-    const std::uint16_t* const packed = o.packed + token * shape.packed_stride;
-    Pair query = load_pair<head_size>(packed + head * head_size, piece, is_valid);
-    Pair key = load_pair<head_size>(packed + o.key_column(head), piece, is_valid);
-    const Pair value = load_pair<head_size>(packed + o.value_column(head), piece, is_valid);
-    const Pair gradient = load_pair<head_size>(
-        o.output_gradient + token * shape.output_gradient_stride + head * head_size, piece, is_valid);
-    const Pair output =
-        load_pair<head_size>(o.output + token * shape.output_stride + head * head_size, piece, is_valid);
-    const int angle = row * (head_size / 2) + piece * 8;
-    const Angles angles = load_angles(o.cosine + angle, o.sine + angle, is_valid);
-    rotate(query, angles);
-    rotate(key, angles);
-    store_pair(panels.queries.first, row, piece, query);
-    store_pair(panels.keys.first, row, piece, key);
-    store_pair(panels.keys.second, row, piece, value);
-    store_pair(panels.queries.second, row, piece, gradient);
-    store_statistics<head_size>(panels.statistics, row, piece, output, gradient,
-                                is_valid ? o.logsumexp + token * shape.heads + head : nullptr);
-  }
+  const std::int64_t token = std::int64_t{sequence} * shape.length;
+  const std::uint16_t* const packed = o.packed + token * shape.packed_stride;
+  copy_rows<head_size, threads>(panels.queries.first, 0, packed + head * head_size, shape.packed_stride, rows,
+                                shape.length);
+  copy_rows<head_size, threads>(panels.keys.first, 0, packed + o.key_column(head), shape.packed_stride, rows,
+                                shape.length);
+  end_copies();
+  copy_rows<head_size, threads>(panels.queries.second, 0,
+                                o.output_gradient + token * shape.output_gradient_stride + head * head_size,
+                                shape.output_gradient_stride, rows, shape.length);
+  copy_rows<head_size, threads>(panels.keys.second, 0, packed + o.value_column(head), shape.packed_stride, rows,
+                                shape.length);
+  end_copies();
+  wait_for_copies<1>();
+  rotate_rows<head_size, threads>(0, shape.length, o.cosine, o.sine, panels.queries.first, panels.keys.first);
+  wait_for_copies<0>();
+  compute_statistics<head_size, threads>(panels.statistics, panels.queries.second, 0,
+                                         o.output + token * shape.output_stride + head * head_size,
+                                         shape.output_stride, o.logsumexp + token * shape.heads + head, shape.heads,
+                                         rows, shape.length);
 }
 
 template <int head_size>
@@ -82,6 +89,7 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
   const TilePlace place;
   float key_sum[head_size / 2] = {};
   float value_sum[head_size / 2] = {};
+  PART0
 #pragma unroll 1
   for (int queries = block * tile_rows; queries < blocks * tile_rows; queries += width<head_size>)
     add_tile<Side::keys, head_size, width<head_size>>(key_sum, value_sum, head.keys, block * tile_rows, head.queries,
@@ -89,6 +97,7 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
  scale * log2_of_e, queries - block * tile_rows);
   write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
   write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
+  PART(12)
 }
 
 template <int head_size>
@@ -98,11 +107,36 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
   const TilePlace place;
   float sum[head_size / 2] = {};
   float none[head_size / 2] = {};
+  PART0
 #pragma unroll 1
   for (int keys = 0; keys < (block + 1) * tile_rows; keys += width<head_size>)
     add_tile<Side::queries, head_size, width<head_size>>(sum, none, head.queries, block * tile_rows, head.keys, keys,
                                        head.statistics + block * tile_rows, place, scale * log2_of_e, keys - block * tile_rows);
+  PART(13)
   write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
+  PART(14)
+}
+
+/// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
+/// second-level cache, and on its way while this block computes.
+template <int head_size>
+__device__ __forceinline__ void prefetch_head(const BackwardOperands& o, unsigned number) {
+  const ShortAttentionShape& shape = o.shape;
+  if (number >= static_cast<unsigned>(shape.sequences * shape.heads)) return;
+  const int sequence = static_cast<int>(number) / shape.heads;
+  const int head = static_cast<int>(number) % shape.heads;
+  for (int row = static_cast<int>(threadIdx.x); row < shape.length; row += warpgroups<head_size> * warpgroup_threads) {
+    const std::int64_t token = std::int64_t{sequence} * shape.length + row;
+#pragma unroll
+    for (int column = head * head_size; column < (head + 1) * head_size; column += 64) {
+      const std::uint16_t* const packed = o.packed + token * shape.packed_stride + column;
+      prefetch_line(packed);
+      prefetch_line(packed + o.key_column(0));
+      prefetch_line(packed + o.value_column(0));
+      prefetch_line(o.output_gradient + token * shape.output_gradient_stride + column);
+      prefetch_line(o.output + token * shape.output_stride + column);
+    }
+  }
 }
 
 /// The next piece of work for a warpgroup: the same number for all its threads.
@@ -126,9 +160,15 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
   const WholeHead<head_size> head(memory, blocks * tile_rows);
   const int number = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
+  CLOCK(0)
   if (threadIdx.x == 0) *head.next_item = 0;
   load_head(o, head, blocks * tile_rows, sequence, number);
+  CLOCK(1)
   publish_to_products();
+#ifdef AHEAD
+  prefetch_head<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + AHEAD);
+#endif
+  CLOCK(2)
   const int warpgroup = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / warpgroup_threads, 0);
   for (int item = take_item(head.next_item, warpgroup); item < 2 * blocks; item = take_item(head.next_item, warpgroup)) {
     if (item % 2 == 0)
@@ -136,6 +176,8 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
     else
       query_block(o, head, blocks - 1 - item / 2, sequence, number);
   }
+  CLOCK(3)
+  CLOCK_END(4)
 }
 
 constexpr int most_shared_bytes = 227 * 1024;
@@ -181,3 +223,8 @@ void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& sh
 }
 
 }  // namespace Sward
+
+#ifdef CLOCKS
+#include <cstdio>
+void print_b() { unsigned long long c[16]; cudaMemcpyFromSymbol(c, Sward::clocks, sizeof(c)); std::printf("b:"); for (int i = 1; i < 16; ++i) std::printf(" %.0f", double(c[i]) / double(c[0])); std::printf("\n"); }
+#endif

@@ -40,16 +40,25 @@ struct Panels {
   Panel<head_size> first, second;
 };
 
-/// Statistics of a row from this thread's piece of it; all threads of the row take part.
-template <int head_size>
-__device__ __forceinline__ void store_statistics(Statistics* statistics, int row, int piece, const Pair& output,
-                                                 const Pair& gradient, const float* logsumexp) {
-  float delta = dot(output.first, gradient.first) + dot(output.second, gradient.second);
+/// Statistics of `rows` queries, whose output's gradient is in the panel already; those from number `valid` on get an
+/// infinite denominator, which makes their weights 0.
+template <int head_size, int threads>
+__device__ __forceinline__ void compute_statistics(Statistics* statistics, const Panel<head_size>& gradient,
+                                                   int first_row, const std::uint16_t* output, std::int64_t stride,
+                                                   const float* logsumexp, int heads, int rows, int valid) {
+  constexpr int pieces = head_size / 8;
+#pragma unroll 3
+  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
+    const int row = i / pieces;
+    const int piece = i % pieces;
+    const int source = row < valid ? row : 0;
+    const Piece of_output = load_piece(output + source * stride + piece * 8);
+    const float denominator = __ldg(logsumexp + static_cast<std::int64_t>(source) * heads) * log2_of_e;
+    float delta = dot(of_output, read_piece(gradient.piece(first_row + row, piece)));
 #pragma unroll
-  for (int distance = 1; distance < head_size / 16; distance *= 2)
-    delta += __shfl_xor_sync(0xffffffffU, delta, distance);
-  // Beyond the sequence an infinite sum makes the weights 0.
-  if (piece == 0) statistics[row] = {logsumexp == nullptr ? INFINITY : *logsumexp * log2_of_e, delta};
+    for (int distance = 1; distance < pieces; distance *= 2) delta += __shfl_xor_sync(0xffffffffU, delta, distance);
+    if (piece == 0) statistics[row] = {row < valid ? denominator : INFINITY, delta};
+  }
 }
 
 /// Statistics of the queries that a thread's values belong to: four pairs of columns apart by 8, or two rows.
@@ -89,47 +98,39 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   float gradient[width / 2];
   begin_products();
   multiply_rows(weights, own.first, own_row, streamed.first, streamed_row);
-  end_group();
   multiply_rows(gradient, own.second, own_row, streamed.second, streamed_row);
   end_group();
-  wait_for_products<1>(weights);
+  wait_for_products<0>(weights, gradient);
   restore_weights<side>(weights, queries, place, scale, shift);
-  if constexpr (side == Side::keys) {
-    std::uint32_t packed[width / 16][4];
-    pack_tile(packed, weights);
-    begin_products();
-    add_rows<head_size>(values, packed, streamed.second, streamed_row);
-    end_group();
-    wait_for_products<1>(gradient);
-  } else {
-    wait_for_products<0>(gradient);
-  }
 #pragma unroll
   for (int i = 0; i < width / 2; ++i)
     gradient[i] = weights[i] * (gradient[i] - statistics_of<side>(queries, place, i).delta);
-  std::uint32_t packed[width / 16][4];
-  pack_tile(packed, gradient);
+  std::uint32_t packed_gradient[width / 16][4];
+  std::uint32_t packed_weights[width / 16][4];
+  pack_tile(packed_gradient, gradient);
+  if constexpr (side == Side::keys) pack_tile(packed_weights, weights);
   begin_products();
-  add_rows<head_size>(sum, packed, streamed.first, streamed_row);
+  if constexpr (side == Side::keys) add_rows<head_size>(values, packed_weights, streamed.second, streamed_row);
+  add_rows<head_size>(sum, packed_gradient, streamed.first, streamed_row);
   end_group();
   wait_for_products<0>(sum, values);
 }
 
 /// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
 template <int head_size, bool is_rotated>
-__device__ __forceinline__ void write_gradient(const BackwardOperands& o, float (&sum)[head_size / 2], float factor,
+__device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2], float factor,
                                                int sequence, int first_row, const TilePlace& place, int column) {
 #pragma unroll
   for (int part = 0; part < 2; ++part) {
     const int row = first_row + place.row + 8 * part;
     const bool is_valid = row < o.shape.length;
     const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
-    if constexpr (is_rotated) {
-      const int angle = (is_valid ? row : 0) * (head_size / 2) + place.column;
-      rotate_back<head_size>(sum, part, o.cosine + angle, o.sine + angle);
-    }
-    write_row<head_size>(sum, part, factor, is_valid,
-                         o.packed_gradient + token * o.shape.packed_gradient_stride + column);
+    float values[head_size / 32][8];
+    gather_row<head_size>(values, sum, part, factor);
+    if (!is_valid) continue;
+    const int angle = row * (head_size / 2);
+    if constexpr (is_rotated) rotate_back<head_size>(values, o.cosine + angle, o.sine + angle);
+    write_row<head_size>(values, o.packed_gradient + token * o.shape.packed_gradient_stride + column);
   }
 }
 
