@@ -122,7 +122,7 @@ __device__ __forceinline__ void mask_later_keys(float (&scores)[tile_values], co
 
 template <int head_size>
 __device__ __forceinline__ void attend(const ForwardOperands& o, const ForwardPanels<head_size>& panels, int block,
-                                       int sequence, int head) {
+                                       int warpgroup, int sequence, int head) {
   constexpr float log2_of_e = 1.4426950408889634F;
   const float scale = log2_of_e * rsqrtf(static_cast<float>(head_size));
   const TilePlace place;
@@ -143,18 +143,22 @@ __device__ __forceinline__ void attend(const ForwardOperands& o, const ForwardPa
     end_group();
     wait_for_products<0>(sum);
   }
+  const std::int64_t token = std::int64_t{sequence} * o.shape.length + block * tile_rows;
+  const int valid = o.shape.length - block * tile_rows;
 #pragma unroll
   for (int part = 0; part < 2; ++part) {
-    const int row = block * tile_rows + place.row + 8 * part;
-    const bool is_valid = row < o.shape.length;
-    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
     const float total = row_sum(softmax.sum[part]);
-    float values[head_size / 32][8];
-    gather_row<head_size>(values, sum, part, 1 / total);
-    if (is_valid) write_row<head_size>(values, o.output + token * o.shape.output_stride + head * head_size);
-    if (is_valid && place.column == 0)
-      o.logsumexp[token * o.shape.heads + head] = (softmax.maximum[part] * scale + log2f(total)) / log2_of_e;
+    const int row = place.row + 8 * part;
+    if (row < valid && place.column == 0)
+      o.logsumexp[(token + row) * o.shape.heads + head] = (softmax.maximum[part] * scale + log2f(total)) / log2_of_e;
+#pragma unroll
+    for (int i = 0; i < head_size / 2; ++i)
+      if (i % 4 / 2 == part) sum[i] *= 1 / total;
   }
+  wait_for_warpgroup(warpgroup);  // nobody reads the block's queries any more
+  const Stage stage{panels.query.piece(block * tile_rows + place.row / 16 * 16, 0), panels.query.panel_bytes()};
+  write_rows<head_size, false>(sum, 1, stage, place, o.output + token * o.shape.output_stride + head * head_size,
+                               o.shape.output_stride, valid, nullptr, nullptr);
 }
 
 /// A block of threads has one head of one sequence, a warpgroup 64 queries at a time.
@@ -180,7 +184,7 @@ __global__ void __launch_bounds__(block_threads, head_size == 64 ? 2 : 1)
   for (int round = 0; round * warpgroups < blocks; ++round) {
     const int turn = round % 2 == 0 ? warpgroup : warpgroups - 1 - warpgroup;
     const int block = blocks - 1 - (round * warpgroups + turn);
-    if (block >= 0) attend<head_size>(o, panels, block, sequence, head);
+    if (block >= 0) attend<head_size>(o, panels, block, warpgroup, sequence, head);
   }
   CLOCK(3)
   CLOCK_END(4)

@@ -23,27 +23,43 @@ static __device__ unsigned long long clocks[16];
 #endif
 namespace {
 
+template <int head_size>
+constexpr int warpgroups = head_size == 64 ? GROUPS : 2;
+template <int head_size>
+constexpr int width = head_size == 64 ? WIDTH : 64;
+
 /// One head of one sequence: all of its operands lie in shared memory.
 template <int head_size>
 struct WholeHead {
   Panels<head_size> queries, keys;
+  std::uint32_t stages;
   Statistics* statistics;
   int* next_item;
 
+  static constexpr int stage_bytes = head_size / 64 * Stage::panel;
+
   __device__ WholeHead(unsigned char* memory, int rows) : WholeHead(shared_address(memory), rows) {
-    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows));
+    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows) +
+                                               warpgroups<head_size> * 4 * stage_bytes);
     next_item = reinterpret_cast<int*>(statistics + rows);
   }
 
+  /// The warp's.
+  __device__ Stage stage() const {
+    return {stages + threadIdx.x / 32 * static_cast<std::uint32_t>(stage_bytes), Stage::panel};
+  }
+
   static int bytes(int rows) {
-    return 4 * Panel<head_size>::bytes(rows) + rows * static_cast<int>(sizeof(Statistics)) + 5 * 4;
+    return 4 * Panel<head_size>::bytes(rows) + warpgroups<head_size> * 4 * stage_bytes +
+           rows * static_cast<int>(sizeof(Statistics)) + (1 + warpgroups<head_size>) * static_cast<int>(sizeof(int));
   }
 
  private:
   __device__ WholeHead(std::uint32_t address, int rows)
       : queries{Panel<head_size>(address, rows), Panel<head_size>(address + Panel<head_size>::bytes(rows), rows)},
         keys{Panel<head_size>(address + 2 * Panel<head_size>::bytes(rows), rows),
-             Panel<head_size>(address + 3 * Panel<head_size>::bytes(rows), rows)} {}
+             Panel<head_size>(address + 3 * Panel<head_size>::bytes(rows), rows)},
+        stages(address + 4 * Panel<head_size>::bytes(rows)) {}
 
   __device__ static std::uint32_t shared_address(const unsigned char* memory) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(memory));
@@ -51,13 +67,9 @@ struct WholeHead {
 };
 
 template <int head_size>
-constexpr int warpgroups = head_size == 64 ? GROUPS : 2;
-template <int head_size>
-constexpr int width = head_size == 64 ? WIDTH : 64;
-
-template <int head_size>
 __device__ __forceinline__ void load_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
                                           int sequence, int head) {
+  PART0
   constexpr int threads = warpgroups<head_size> * warpgroup_threads;
   const ShortAttentionShape& shape = o.shape;
   const std::int64_t token = std::int64_t{sequence} * shape.length;
@@ -73,13 +85,24 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   copy_rows<head_size, threads>(panels.keys.second, 0, packed + o.value_column(head), shape.packed_stride, rows,
                                 shape.length);
   end_copies();
+  QueryOutputs<head_size, threads> outputs{o.output + token * shape.output_stride + head * head_size,
+                                           shape.output_stride,
+                                           o.logsumexp + token * shape.heads + head,
+                                           shape.heads,
+                                           rows,
+                                           shape.length,
+                                           {},
+                                           {}};
+  outputs.load(0);
+  PART(4)
   wait_for_copies<1>();
+  PART(5)
   rotate_rows<head_size, threads>(0, shape.length, o.cosine, o.sine, panels.queries.first, panels.keys.first);
+  PART(6)
   wait_for_copies<0>();
-  compute_statistics<head_size, threads>(panels.statistics, panels.queries.second, 0,
-                                         o.output + token * shape.output_stride + head * head_size,
-                                         shape.output_stride, o.logsumexp + token * shape.heads + head, shape.heads,
-                                         rows, shape.length);
+  PART(7)
+  outputs.finish_all(panels.statistics, panels.queries.second, 0);
+  PART(8)
 }
 
 template <int head_size>
@@ -95,8 +118,9 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
     add_tile<Side::keys, head_size, width<head_size>>(key_sum, value_sum, head.keys, block * tile_rows, head.queries,
                                     queries, head.statistics + queries, place,
  scale * log2_of_e, queries - block * tile_rows);
-  write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
-  write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
+  PART(11)
+  write_gradient<head_size, false>(o, value_sum, 1, head.stage(), place, sequence, block * tile_rows, o.value_column(number));
+  write_gradient<head_size, true>(o, key_sum, scale, head.stage(), place, sequence, block * tile_rows, o.key_column(number));
   PART(12)
 }
 
@@ -113,7 +137,7 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
     add_tile<Side::queries, head_size, width<head_size>>(sum, none, head.queries, block * tile_rows, head.keys, keys,
                                        head.statistics + block * tile_rows, place, scale * log2_of_e, keys - block * tile_rows);
   PART(13)
-  write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
+  write_gradient<head_size, true>(o, sum, scale, head.stage(), place, sequence, block * tile_rows, number * head_size);
   PART(14)
 }
 
@@ -142,11 +166,10 @@ __device__ __forceinline__ void prefetch_head(const BackwardOperands& o, unsigne
 /// The next piece of work for a warpgroup: the same number for all its threads.
 __device__ __forceinline__ int take_item(int* next_item, int warpgroup) {
   int* const taken = next_item + 1 + warpgroup;
-  const int barrier = 1 + warpgroup;
   if (threadIdx.x % warpgroup_threads == 0) *taken = atomicAdd(next_item, 1);
-  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(warpgroup_threads) : "memory");
+  wait_for_warpgroup(warpgroup);
   const int item = __shfl_sync(0xffffffffU, *reinterpret_cast<volatile int*>(taken), 0);
-  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(warpgroup_threads) : "memory");
+  wait_for_warpgroup(warpgroup);
   return item;
 }
 

@@ -40,26 +40,54 @@ struct Panels {
   Panel<head_size> first, second;
 };
 
-/// Statistics of `rows` queries, whose output's gradient is in the panel already; those from number `valid` on get an
-/// infinite denominator, which makes their weights 0.
+/// Pieces of the output of `rows` queries, the first of which is at `output`, on their way to some threads; those of
+/// rows from `valid` on are not asked for.
 template <int head_size, int threads>
-__device__ __forceinline__ void compute_statistics(Statistics* statistics, const Panel<head_size>& gradient,
-                                                   int first_row, const std::uint16_t* output, std::int64_t stride,
-                                                   const float* logsumexp, int heads, int rows, int valid) {
-  constexpr int pieces = head_size / 8;
-#pragma unroll 3
-  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
-    const int row = i / pieces;
-    const int piece = i % pieces;
-    const int source = row < valid ? row : 0;
-    const Piece of_output = load_piece(output + source * stride + piece * 8);
-    const float denominator = __ldg(logsumexp + static_cast<std::int64_t>(source) * heads) * log2_of_e;
-    float delta = dot(of_output, read_piece(gradient.piece(first_row + row, piece)));
+struct QueryOutputs {
+  static constexpr int pieces = head_size / 8;
+  static constexpr int count = 6;
+
+  const std::uint16_t* output;
+  std::int64_t stride;
+  const float* logsumexp;
+  int heads, rows, valid;
+  Piece piece[count];
+  float denominator[count];
+
+  __device__ __forceinline__ void load(int begin) {
 #pragma unroll
-    for (int distance = 1; distance < pieces; distance *= 2) delta += __shfl_xor_sync(0xffffffffU, delta, distance);
-    if (piece == 0) statistics[row] = {row < valid ? denominator : INFINITY, delta};
+    for (int j = 0; j < count; ++j) {
+      const int i = begin + j * threads + static_cast<int>(threadIdx.x);
+      const int row = i / pieces < valid ? i / pieces : 0;
+      piece[j] = load_piece(output + row * stride + i % pieces * 8);
+      denominator[j] = __ldg(logsumexp + static_cast<std::int64_t>(row) * heads);
+    }
   }
-}
+
+  /// Statistics of what was loaded. The output's gradient is in the panel; an infinite denominator makes weights 0.
+  __device__ __forceinline__ void finish(int begin, Statistics* statistics, const Panel<head_size>& gradient,
+                                         int first_row) const {
+#pragma unroll
+    for (int j = 0; j < count; ++j) {
+      const int i = begin + j * threads + static_cast<int>(threadIdx.x);
+      if (i >= rows * pieces) return;
+      const int row = i / pieces;
+      float delta = dot(piece[j], read_piece(gradient.piece(first_row + row, i % pieces)));
+#pragma unroll
+      for (int distance = 1; distance < pieces; distance *= 2) delta += __shfl_xor_sync(0xffffffffU, delta, distance);
+      if (i % pieces == 0) statistics[row] = {row < valid ? denominator[j] * log2_of_e : INFINITY, delta};
+    }
+  }
+
+  __device__ __forceinline__ void finish_all(Statistics* statistics, const Panel<head_size>& gradient, int first_row) {
+    finish(0, statistics, gradient, first_row);
+#pragma unroll 1
+    for (int begin = count * threads; begin < rows * pieces; begin += count * threads) {
+      load(begin);
+      finish(begin, statistics, gradient, first_row);
+    }
+  }
+};
 
 /// Statistics of the queries that a thread's values belong to: four pairs of columns apart by 8, or two rows.
 template <Side side>
@@ -116,22 +144,17 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   wait_for_products<0>(sum, values);
 }
 
-/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
+/// Writes a 64 x head_size sum from column `column` of the packed gradient on.
 template <int head_size, bool is_rotated>
-__device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2], float factor,
-                                               int sequence, int first_row, const TilePlace& place, int column) {
-#pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    const int row = first_row + place.row + 8 * part;
-    const bool is_valid = row < o.shape.length;
-    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
-    float values[head_size / 32][8];
-    gather_row<head_size>(values, sum, part, factor);
-    if (!is_valid) continue;
-    const int angle = row * (head_size / 2);
-    if constexpr (is_rotated) rotate_back<head_size>(values, o.cosine + angle, o.sine + angle);
-    write_row<head_size>(values, o.packed_gradient + token * o.shape.packed_gradient_stride + column);
-  }
+__device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2],
+                                               float factor, const Stage& stage, const TilePlace& place, int sequence,
+                                               int first_row, int column) {
+  const std::int64_t stride = o.shape.packed_gradient_stride;
+  const int angle = first_row * (head_size / 2);
+  write_rows<head_size, is_rotated>(
+      sum, factor, stage, place,
+      o.packed_gradient + (std::int64_t{sequence} * o.shape.length + first_row) * stride + column, stride,
+      o.shape.length - first_row, o.cosine + angle, o.sine + angle);
 }
 
 }  // namespace Sward

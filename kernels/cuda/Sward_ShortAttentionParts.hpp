@@ -19,8 +19,7 @@ struct Parts {
 
   __device__ Parts(unsigned char* memory, int rows)
       : address(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory))), rows(rows) {
-    streamed_statistics = reinterpret_cast<Statistics*>(
-        memory + 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows));
+    streamed_statistics = reinterpret_cast<Statistics*>(memory + stages_from(rows) + part_threads / 32 * stage_bytes);
   }
 
   __device__ Panels<head_size> streamed() const { return panels(0, rows); }
@@ -32,12 +31,23 @@ struct Parts {
     return streamed_statistics + rows + warpgroup * tile_rows;
   }
 
+  /// The warp's.
+  __device__ Stage stage() const {
+    return {address + static_cast<std::uint32_t>(stages_from(rows)) + threadIdx.x / 32 * stage_bytes, Stage::panel};
+  }
+
   static int bytes(int rows) {
-    const int all = rows + part_warpgroups * tile_rows;
-    return 2 * Panel<head_size>::bytes(all) + all * static_cast<int>(sizeof(Statistics));
+    return stages_from(rows) + part_threads / 32 * stage_bytes +
+           (rows + part_warpgroups * tile_rows) * static_cast<int>(sizeof(Statistics));
   }
 
  private:
+  static constexpr int stage_bytes = head_size / 64 * Stage::panel;
+
+  __host__ __device__ static int stages_from(int rows) {
+    return 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows);
+  }
+
   __device__ Panels<head_size> panels(int skipped_rows, int count) const {
     const std::uint32_t first = address + Panel<head_size>::bytes(skipped_rows);
     return {Panel<head_size>(first, count), Panel<head_size>(first + Panel<head_size>::bytes(count), count)};
@@ -82,9 +92,16 @@ __device__ __forceinline__ void finish_queries(const BackwardOperands& o, const 
   const ShortAttentionShape& shape = o.shape;
   const std::int64_t token = std::int64_t{sequence} * shape.length + first;
   rotate_part(o, panels, target, first, rows);
-  compute_statistics<head_size, part_threads>(
-      statistics, panels.second, target, o.output + token * shape.output_stride + head * head_size,
-      shape.output_stride, o.logsumexp + token * shape.heads + head, shape.heads, rows, shape.length - first);
+  QueryOutputs<head_size, part_threads> outputs{o.output + token * shape.output_stride + head * head_size,
+                                                shape.output_stride,
+                                                o.logsumexp + token * shape.heads + head,
+                                                shape.heads,
+                                                rows,
+                                                shape.length - first,
+                                                {},
+                                                {}};
+  outputs.load(0);
+  outputs.finish_all(statistics, panels.second, target);
 }
 
 template <int head_size, Side side>
@@ -135,8 +152,8 @@ __global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_cons
                                              scale * log2_of_e, row - block * tile_rows);
     }
     if (is_idle) return;
-    write_gradient<head_size, false>(o, values, 1, sequence, block * tile_rows, place, o.value_column(number));
-    write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, o.key_column(number));
+    write_gradient<head_size, false>(o, values, 1, parts.stage(), place, sequence, block * tile_rows, o.value_column(number));
+    write_gradient<head_size, true>(o, sum, scale, parts.stage(), place, sequence, block * tile_rows, o.key_column(number));
   } else {
     const int rows = (late + 1) * tile_rows;
 #pragma unroll
@@ -156,7 +173,7 @@ __global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_cons
     for (int row = 0; row < (block + 1) * tile_rows; row += width)
       add_tile<side, head_size, width>(sum, values, own, 0, streamed, row, parts.own_statistics(warpgroup), place,
                                            scale * log2_of_e, row - block * tile_rows);
-    write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
+    write_gradient<head_size, true>(o, sum, scale, parts.stage(), place, sequence, block * tile_rows, number * head_size);
   }
 }
 

@@ -24,6 +24,11 @@ __device__ __forceinline__ void publish_to_products() {
   __syncthreads();
 }
 
+/// Waits for the other warps of the warpgroup with this number.
+__device__ __forceinline__ void wait_for_warpgroup(int number) {
+  asm volatile("bar.sync %0, %1;" ::"r"(1 + number), "n"(warpgroup_threads) : "memory");
+}
+
 template <int count>
 __device__ __forceinline__ void pin(float (&values)[count]) {
 #pragma unroll
@@ -82,6 +87,8 @@ template <int columns>
 class Panel {
  public:
   __device__ Panel(std::uint32_t address, int rows) : address_(address), panel_bytes_(rows * row_bytes) {}
+
+  __device__ int panel_bytes() const { return panel_bytes_; }
 
   __host__ __device__ static constexpr int bytes(int rows) { return rows * columns * 2; }
 
