@@ -42,15 +42,6 @@ __device__ __forceinline__ Piece read_piece(std::uint32_t address) {
   return p;
 }
 
-__device__ __forceinline__ void exchange_if(bool condition, Piece& x, Piece& y) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const std::uint32_t a = x.word[i], b = y.word[i];
-    x.word[i] = condition ? b : a;
-    y.word[i] = condition ? a : b;
-  }
-}
-
 __device__ __forceinline__ float low(std::uint32_t word) { return __uint_as_float(word << 16); }
 __device__ __forceinline__ float high(std::uint32_t word) { return __uint_as_float(word & 0xffff0000U); }
 
@@ -68,19 +59,25 @@ __device__ __forceinline__ void load_floats(float (&values)[8], const float* sou
 }
 
 /// Queues the copy of `rows` rows to shared memory; those from number `valid` on become zeros. Eight or sixteen
-/// neighbouring threads take a row together.
+/// neighbouring threads take a row together. `target` is a multiple of 8.
 template <int head_size, int threads>
 __device__ __forceinline__ void copy_rows(const Panel<head_size>& panel, int target, const std::uint16_t* source,
                                           std::int64_t stride, int rows, int valid) {
   constexpr int pieces = head_size / 8;
+  constexpr int step = threads / pieces;
+  static_assert(step % 8 == 0, "a thread's rows must have the same order of pieces");
+  const int piece = static_cast<int>(threadIdx.x) % pieces;
+  int row = static_cast<int>(threadIdx.x) / pieces;
+  std::uint32_t address = panel.piece(target + row, piece);
+  const std::uint16_t* from = source + row * stride + piece * 8;
 #pragma unroll 4
-  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
-    const int row = i / pieces;
+  for (; row < rows; row += step) {
     const bool is_valid = row < valid;
-    const std::uint16_t* const address = source + (is_valid ? row : 0) * stride + i % pieces * 8;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(panel.piece(target + row, i % pieces)),
-                 "l"(address), "r"(is_valid ? 16 : 0)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(is_valid ? from : source),
+                 "r"(is_valid ? 16 : 0)
                  : "memory");
+    address += step * Panel<head_size>::row_bytes;
+    from += step * stride;
   }
 }
 
@@ -106,39 +103,61 @@ __device__ __forceinline__ void rotate(Piece& first, Piece& second, const Angles
   }
 }
 
-/// Where four threads share a row, those of odd rows begin with the second piece: the eight threads that the memory
-/// serves together then touch all banks. What each register holds is exchanged along.
 template <int head_size>
 __device__ __forceinline__ void rotate_pair(const Panel<head_size>& panel, int row, int piece, const Angles& angles) {
-  constexpr int half = head_size / 16;
-  const bool is_swapped = head_size == 64 && row % 2 == 1;
-  const std::uint32_t one = panel.piece(row, is_swapped ? piece + half : piece);
-  const std::uint32_t other = panel.piece(row, is_swapped ? piece : piece + half);
-  Piece first = read_piece(one);
-  Piece second = read_piece(other);
-  exchange_if(is_swapped, first, second);
+  const std::uint32_t first_address = panel.piece(row, piece);
+  const std::uint32_t second_address = panel.piece(row, piece + head_size / 16);
+  Piece first = read_piece(first_address);
+  Piece second = read_piece(second_address);
   rotate(first, second, angles);
-  exchange_if(is_swapped, first, second);
-  store_piece(one, first);
-  store_piece(other, second);
+  store_piece(first_address, first);
+  store_piece(second_address, second);
 }
 
-/// Rotary embedding, in place, of `rows` rows of each panel; the tables begin with the first row's token.
-template <int head_size, int threads, class... MorePanels>
-__device__ __forceinline__ void rotate_rows(int first_row, int rows, const float* cosine, const float* sine,
-                                            const MorePanels&... panels) {
-  constexpr int pieces = head_size / 16;
-#pragma unroll 2
-  for (int i = static_cast<int>(threadIdx.x); i < rows * pieces; i += threads) {
-    const int row = i / pieces;
-    const int piece = i % pieces;
-    const int angle = row * (head_size / 2) + piece * 8;
-    Angles angles;
-    load_floats(angles.cosine, cosine + angle);
-    load_floats(angles.sine, sine + angle);
-    (rotate_pair<head_size>(panels, first_row + row, piece, angles), ...);
+/// Rotary embedding, in place, of the first `rows` rows of panels, from `target` on. The tables begin with the first
+/// row's token. The angles of the first rounds are asked for before the panels have arrived.
+template <int head_size, int threads, int count>
+struct RowRotation {
+  static constexpr int pieces = head_size / 16;
+
+  const float* cosine;
+  const float* sine;
+  int rows;
+  Angles angles[count];
+
+  /// Where four threads share a row, the eight that the memory serves together have rows 4 apart, and so touch all
+  /// banks.
+  __device__ static int row_of(int i) { return head_size == 64 ? i / 32 * 8 + i / 4 % 2 * 4 + i % 32 / 8 : i / pieces; }
+
+  __device__ __forceinline__ void load(int begin) {
+#pragma unroll
+    for (int j = 0; j < count; ++j) {
+      const int i = begin + j * threads + static_cast<int>(threadIdx.x);
+      const int row = row_of(i) < rows ? row_of(i) : 0;
+      load_floats(angles[j].cosine, cosine + row * (head_size / 2) + i % pieces * 8);
+      load_floats(angles[j].sine, sine + row * (head_size / 2) + i % pieces * 8);
+    }
   }
-}
+
+  template <class... Rotated>
+  __device__ __forceinline__ void apply(int begin, int target, const Rotated&... panels) const {
+#pragma unroll
+    for (int j = 0; j < count; ++j) {
+      const int i = begin + j * threads + static_cast<int>(threadIdx.x);
+      if (row_of(i) < rows) (rotate_pair<head_size>(panels, target + row_of(i), i % pieces, angles[j]), ...);
+    }
+  }
+
+  template <class... Rotated>
+  __device__ __forceinline__ void apply_all(int target, const Rotated&... panels) {
+    apply(0, target, panels...);
+#pragma unroll 1
+    for (int begin = count * threads; begin < (rows + 7) / 8 * 8 * pieces; begin += count * threads) {
+      load(begin);
+      apply(begin, target, panels...);
+    }
+  }
+};
 
 __device__ __forceinline__ float dot(const Piece& x, const Piece& y) {
   float sum = 0;
@@ -185,6 +204,15 @@ __device__ __forceinline__ void write_piece(std::uint16_t* target, const float (
   *reinterpret_cast<uint4*>(target) = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
 }
 
+__device__ __forceinline__ void rotate_back(float (&first)[8], float (&second)[8], const Angles& angles) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const float a = first[i], b = second[i];
+    first[i] = a * angles.cosine[i] + b * angles.sine[i];
+    second[i] = b * angles.cosine[i] - a * angles.sine[i];
+  }
+}
+
 /// Rounds a sum times `factor` and writes it, the rows from number `valid` on excepted; `target` is row 0 of the 64.
 /// With tables, whose first row is row 0's, it is turned backwards by its tokens' angles before.
 template <int head_size, bool is_rotated>
@@ -192,6 +220,19 @@ __device__ __forceinline__ void write_rows(const float (&sum)[head_size / 2], fl
                                            const TilePlace& place, std::uint16_t* target, std::int64_t stride,
                                            int valid, const float* cosine, const float* sine) {
   constexpr int half = head_size / 16;
+  constexpr int rounds = 8 * half / 32;
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  const int first_row = place.row / 16 * 16 + lane / half;
+  const int piece = lane % half;
+  Angles angles[2][rounds];
+  if constexpr (is_rotated) {
+#pragma unroll
+    for (int j = 0; j < 2 * rounds; ++j) {
+      const int row = min(first_row + j * (8 / rounds), valid - 1);
+      load_floats(angles[j / rounds][j % rounds].cosine, cosine + row * (head_size / 2) + piece * 8);
+      load_floats(angles[j / rounds][j % rounds].sine, sine + row * (head_size / 2) + piece * 8);
+    }
+  }
 #pragma unroll
   for (int part = 0; part < 2; ++part) {
     __syncwarp();
@@ -201,25 +242,15 @@ __device__ __forceinline__ void write_rows(const float (&sum)[head_size / 2], fl
                  sum[4 * n + 2 * part] * factor, sum[4 * n + 2 * part + 1] * factor);
     __syncwarp();
 #pragma unroll
-    for (int i = static_cast<int>(threadIdx.x % 32); i < 8 * half; i += 32) {
-      const int row = place.row / 16 * 16 + 8 * part + i / half;
-      const int piece = i % half;
+    for (int j = 0; j < rounds; ++j) {
+      const int staged = lane / half + j * (8 / rounds);
       float first[8], second[8];
-      read_segment(first, stage.segment(i / half, piece));
-      read_segment(second, stage.segment(i / half, piece + half));
-      if (row >= valid) continue;
-      if constexpr (is_rotated) {
-        Angles angles;
-        load_floats(angles.cosine, cosine + row * (head_size / 2) + piece * 8);
-        load_floats(angles.sine, sine + row * (head_size / 2) + piece * 8);
-#pragma unroll
-        for (int j = 0; j < 8; ++j) {
-          const float a = first[j], b = second[j];
-          first[j] = a * angles.cosine[j] + b * angles.sine[j];
-          second[j] = b * angles.cosine[j] - a * angles.sine[j];
-        }
-      }
+      read_segment(first, stage.segment(staged, piece));
+      read_segment(second, stage.segment(staged, piece + half));
+      if constexpr (is_rotated) rotate_back(first, second, angles[part][j]);
+      const int row = first_row + 8 * part + j * (8 / rounds);
       std::uint16_t* const address = target + row * stride + piece * 8;
+      if (row >= valid) continue;
       write_piece(address, first);
       write_piece(address + head_size / 2, second);
     }

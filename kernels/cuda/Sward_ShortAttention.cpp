@@ -54,8 +54,10 @@ __device__ __forceinline__ void load_panels(const ForwardOperands& o, const Forw
   end_copies();
   copy_rows<head_size, block_threads>(panels.value, 0, value, shape.packed_stride, rows, shape.length);
   end_copies();
+  RowRotation<head_size, block_threads, 1024 / block_threads> rotation{o.cosine, o.sine, shape.length, {}};
+  rotation.load(0);
   wait_for_copies<1>();
-  rotate_rows<head_size, block_threads>(0, shape.length, o.cosine, o.sine, panels.query, panels.key);
+  rotation.apply_all(0, panels.query, panels.key);
   wait_for_copies<0>();
 }
 

@@ -85,7 +85,7 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   copy_rows<head_size, threads>(panels.keys.second, 0, packed + o.value_column(head), shape.packed_stride, rows,
                                 shape.length);
   end_copies();
-  QueryOutputs<head_size, threads> outputs{o.output + token * shape.output_stride + head * head_size,
+  QueryOutputs<head_size, threads, (2048 + threads - 1) / threads> outputs{o.output + token * shape.output_stride + head * head_size,
                                            shape.output_stride,
                                            o.logsumexp + token * shape.heads + head,
                                            shape.heads,
@@ -94,10 +94,12 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
                                            {},
                                            {}};
   outputs.load(0);
+  RowRotation<head_size, threads, (1024 + threads - 1) / threads> rotation{o.cosine, o.sine, shape.length, {}};
+  rotation.load(0);
   PART(4)
   wait_for_copies<1>();
   PART(5)
-  rotate_rows<head_size, threads>(0, shape.length, o.cosine, o.sine, panels.queries.first, panels.keys.first);
+  rotation.apply_all(0, panels.queries.first, panels.keys.first);
   PART(6)
   wait_for_copies<0>();
   PART(7)

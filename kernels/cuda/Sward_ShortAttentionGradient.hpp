@@ -42,10 +42,9 @@ struct Panels {
 
 /// Pieces of the output of `rows` queries, the first of which is at `output`, on their way to some threads; those of
 /// rows from `valid` on are not asked for.
-template <int head_size, int threads>
+template <int head_size, int threads, int count>
 struct QueryOutputs {
   static constexpr int pieces = head_size / 8;
-  static constexpr int count = 6;
 
   const std::uint16_t* output;
   std::int64_t stride;

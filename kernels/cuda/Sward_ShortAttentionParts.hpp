@@ -19,7 +19,8 @@ struct Parts {
 
   __device__ Parts(unsigned char* memory, int rows)
       : address(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory))), rows(rows) {
-    streamed_statistics = reinterpret_cast<Statistics*>(memory + stages_from(rows) + part_threads / 32 * stage_bytes);
+    streamed_statistics = reinterpret_cast<Statistics*>(
+        memory + 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows));
   }
 
   __device__ Panels<head_size> streamed() const { return panels(0, rows); }
@@ -31,23 +32,12 @@ struct Parts {
     return streamed_statistics + rows + warpgroup * tile_rows;
   }
 
-  /// The warp's.
-  __device__ Stage stage() const {
-    return {address + static_cast<std::uint32_t>(stages_from(rows)) + threadIdx.x / 32 * stage_bytes, Stage::panel};
-  }
-
   static int bytes(int rows) {
-    return stages_from(rows) + part_threads / 32 * stage_bytes +
-           (rows + part_warpgroups * tile_rows) * static_cast<int>(sizeof(Statistics));
+    const int all = rows + part_warpgroups * tile_rows;
+    return 2 * Panel<head_size>::bytes(all) + all * static_cast<int>(sizeof(Statistics));
   }
 
  private:
-  static constexpr int stage_bytes = head_size / 64 * Stage::panel;
-
-  __host__ __device__ static int stages_from(int rows) {
-    return 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows);
-  }
-
   __device__ Panels<head_size> panels(int skipped_rows, int count) const {
     const std::uint32_t first = address + Panel<head_size>::bytes(skipped_rows);
     return {Panel<head_size>(first, count), Panel<head_size>(first + Panel<head_size>::bytes(count), count)};
@@ -83,7 +73,9 @@ __device__ __forceinline__ void rotate_part(const BackwardOperands& o, const Pan
                                             int first, int rows) {
   const int valid = min(rows, o.shape.length - first);
   const int angle = first * (head_size / 2);
-  rotate_rows<head_size, part_threads>(target, valid, o.cosine + angle, o.sine + angle, panels.first);
+  RowRotation<head_size, part_threads, 1> rotation{o.cosine + angle, o.sine + angle, valid, {}};
+  rotation.load(0);
+  rotation.apply_all(target, panels.first);
 }
 template <int head_size>
 __device__ __forceinline__ void finish_queries(const BackwardOperands& o, const Panels<head_size>& panels,
@@ -92,7 +84,7 @@ __device__ __forceinline__ void finish_queries(const BackwardOperands& o, const 
   const ShortAttentionShape& shape = o.shape;
   const std::int64_t token = std::int64_t{sequence} * shape.length + first;
   rotate_part(o, panels, target, first, rows);
-  QueryOutputs<head_size, part_threads> outputs{o.output + token * shape.output_stride + head * head_size,
+  QueryOutputs<head_size, part_threads, 1> outputs{o.output + token * shape.output_stride + head * head_size,
                                                 shape.output_stride,
                                                 o.logsumexp + token * shape.heads + head,
                                                 shape.heads,
@@ -105,7 +97,8 @@ __device__ __forceinline__ void finish_queries(const BackwardOperands& o, const 
 }
 
 template <int head_size, Side side>
-__global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_constant__ BackwardOperands o) {
+__global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
+    part_kernel(const __grid_constant__ BackwardOperands o) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const ShortAttentionShape& shape = o.shape;
   const int blocks = (shape.length + tile_rows - 1) / tile_rows;
@@ -122,8 +115,10 @@ __global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_cons
   const int sequence = static_cast<int>(blockIdx.y);
   const int group = shape.heads / shape.key_value_heads;
   const float scale = rsqrtf(static_cast<float>(head_size));
-  constexpr int width = head_size == 64 ? 64 : 32;
+  constexpr int width = 32;  // a wider tile would spill registers
   const TilePlace place;
+  // Written through the memory of the own tokens, when they are needed no more.
+  const Stage stage{own.first.piece(place.row / 16 * 16, 0), own.first.panel_bytes()};
   float sum[head_size / 2] = {};
   float values[head_size / 2] = {};
   const int own_blocks[] = {early, late};
@@ -152,8 +147,9 @@ __global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_cons
                                              scale * log2_of_e, row - block * tile_rows);
     }
     if (is_idle) return;
-    write_gradient<head_size, false>(o, values, 1, parts.stage(), place, sequence, block * tile_rows, o.value_column(number));
-    write_gradient<head_size, true>(o, sum, scale, parts.stage(), place, sequence, block * tile_rows, o.key_column(number));
+    wait_for_warpgroup(warpgroup);
+    write_gradient<head_size, false>(o, values, 1, stage, place, sequence, block * tile_rows, o.value_column(number));
+    write_gradient<head_size, true>(o, sum, scale, stage, place, sequence, block * tile_rows, o.key_column(number));
   } else {
     const int rows = (late + 1) * tile_rows;
 #pragma unroll
@@ -173,7 +169,8 @@ __global__ void __launch_bounds__(part_threads, 1) part_kernel(const __grid_cons
     for (int row = 0; row < (block + 1) * tile_rows; row += width)
       add_tile<side, head_size, width>(sum, values, own, 0, streamed, row, parts.own_statistics(warpgroup), place,
                                            scale * log2_of_e, row - block * tile_rows);
-    write_gradient<head_size, true>(o, sum, scale, parts.stage(), place, sequence, block * tile_rows, number * head_size);
+    wait_for_warpgroup(warpgroup);
+    write_gradient<head_size, true>(o, sum, scale, stage, place, sequence, block * tile_rows, number * head_size);
   }
 }
 

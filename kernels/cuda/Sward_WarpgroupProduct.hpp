@@ -86,33 +86,34 @@ __device__ __forceinline__ void add_product(float* d, const std::uint32_t (&a)[4
 template <int columns>
 class Panel {
  public:
-  __device__ Panel(std::uint32_t address, int rows) : address_(address), panel_bytes_(rows * row_bytes) {}
+  /// `address` must be a multiple of 1024 bytes.
+  __device__ Panel(std::uint32_t address, int rows)
+      : address_(address), panel_bytes_(rows * row_bytes), description_(describe(address)) {}
 
-  __device__ int panel_bytes() const { return panel_bytes_; }
+  static constexpr int row_bytes = 128;
 
   __host__ __device__ static constexpr int bytes(int rows) { return rows * columns * 2; }
 
+  __device__ int panel_bytes() const { return panel_bytes_; }
+
   /// Address of columns 8 piece to 8 piece + 7.
   __device__ std::uint32_t piece(int row, int piece) const {
-    return panel(piece / 8) + static_cast<std::uint32_t>(row * row_bytes + ((piece % 8) ^ (row % 8)) * 16);
+    return address_ + static_cast<std::uint32_t>(piece / 8 * panel_bytes_ + row * row_bytes +
+                                                 ((piece % 8) ^ (row % 8)) * 16);
   }
 
   /// Columns k to k + 15 of 64 rows, to be added up along the columns.
   __device__ std::uint64_t along_columns(int row, int k) const {
-    return describe(panel(k / 64) + static_cast<std::uint32_t>(row * row_bytes + k % 64 * 2));
+    return at(k / 64 * panel_bytes_ + row * row_bytes + k % 64 * 2);
   }
 
   /// 16 rows of the panel's 64 columns, to be added up along the rows.
   __device__ std::uint64_t along_rows(int row, int panel_number) const {
-    return describe(panel(panel_number) + static_cast<std::uint32_t>(row * row_bytes));
+    return at(panel_number * panel_bytes_ + row * row_bytes);
   }
 
  private:
-  static constexpr int row_bytes = 128;
-
-  __device__ std::uint32_t panel(int number) const {
-    return address_ + static_cast<std::uint32_t>(number) * static_cast<std::uint32_t>(panel_bytes_);
-  }
+  __device__ std::uint64_t at(int offset) const { return description_ + static_cast<unsigned>(offset) / 16; }
 
   /// Both strides are the 1024 bytes of eight rows: only one of them counts in a panel of 64 columns.
   __device__ static std::uint64_t describe(std::uint32_t address) {
@@ -123,6 +124,7 @@ class Panel {
 
   std::uint32_t address_;
   int panel_bytes_;
+  std::uint64_t description_;
 };
 
 /// tile = A Bᵀ of 64 rows of each panel, summed over all columns.
