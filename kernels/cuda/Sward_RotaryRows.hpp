@@ -166,6 +166,25 @@ __device__ __forceinline__ float dot(const Piece& x, const Piece& y) {
   return sum;
 }
 
+/// Exchanges a 4 x 4 matrix of words, of which each of four neighbouring threads holds a row, for its transpose.
+__device__ __forceinline__ void transpose_words(std::uint32_t (&word)[4]) {
+  const unsigned lane = threadIdx.x;
+#pragma unroll
+  for (int step = 1; step <= 2; step *= 2) {
+    const bool is_upper = (lane & static_cast<unsigned>(step)) != 0;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if ((i & step) != 0) continue;
+      const std::uint32_t sent = is_upper ? word[i] : word[i + step];
+      const std::uint32_t received = __shfl_xor_sync(0xffffffffU, sent, step);
+      if (is_upper)
+        word[i] = received;
+      else
+        word[i + step] = received;
+    }
+  }
+}
+
 /// Where a thread stands in its warpgroup's tile.
 struct TilePlace {
   int row;     ///< the first of two, eight apart
@@ -176,85 +195,51 @@ struct TilePlace {
         column(static_cast<int>(threadIdx.x % 4 * 2)) {}
 };
 
-/// Shared memory through which a warp turns the rows of its tile's layout into whole pieces: eight rows of floats, in
-/// panels of 64 columns. Segments of 32 bytes are exchanged by the row's number, so that both sides touch all banks.
-struct Stage {
-  std::uint32_t address;  ///< of the warp's
-  int panel_bytes;        ///< from one panel to the next
-
-  static constexpr int panel = 8 * 64 * static_cast<int>(sizeof(float));
-
-  __device__ std::uint32_t segment(int row, int segment) const {
-    return address + static_cast<std::uint32_t>(segment / 8 * panel_bytes + row * 256 + ((segment % 8) ^ row) * 32);
-  }
-};
-
-__device__ __forceinline__ void stage_pair(std::uint32_t address, float x, float y) {
-  asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x), "f"(y) : "memory");
-}
-__device__ __forceinline__ void read_segment(float (&values)[8], std::uint32_t address) {
+/// One of the thread's two rows of a 64 x head_size sum, times a factor, handed around among the four threads of the
+/// row: thread t receives columns 8 (4 i + t) to 8 (4 i + t) + 7 for each i.
+template <int head_size>
+__device__ __forceinline__ void gather_row(float (&row)[head_size / 32][8], const float (&sum)[head_size / 2], int part,
+                                           float factor) {
 #pragma unroll
-  for (int i = 0; i < 8; i += 4)
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(values[i]), "=f"(values[i + 1]), "=f"(values[i + 2]), "=f"(values[i + 3])
-                 : "r"(address + static_cast<std::uint32_t>(i) * 4)
-                 : "memory");
-}
-__device__ __forceinline__ void write_piece(std::uint16_t* target, const float (&v)[8]) {
-  *reinterpret_cast<uint4*>(target) = make_uint4(pack(v[0], v[1]), pack(v[2], v[3]), pack(v[4], v[5]), pack(v[6], v[7]));
+  for (int i = 0; i < head_size / 32; ++i)
+#pragma unroll
+    for (int neighbour = 0; neighbour < 2; ++neighbour) {
+      std::uint32_t word[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j) word[j] = __float_as_uint(sum[4 * (4 * i + j) + 2 * part + neighbour] * factor);
+      transpose_words(word);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) row[i][2 * j + neighbour] = __uint_as_float(word[j]);
+    }
 }
 
-__device__ __forceinline__ void rotate_back(float (&first)[8], float (&second)[8], const Angles& angles) {
+/// Turns a gathered row backwards by its token's angles.
+template <int head_size>
+__device__ __forceinline__ void rotate_back(float (&row)[head_size / 32][8], const float* cosine, const float* sine) {
+  constexpr int half = head_size / 64;
 #pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const float a = first[i], b = second[i];
-    first[i] = a * angles.cosine[i] + b * angles.sine[i];
-    second[i] = b * angles.cosine[i] - a * angles.sine[i];
-  }
-}
-
-/// Rounds a sum times `factor` and writes it, the rows from number `valid` on excepted; `target` is row 0 of the 64.
-/// With tables, whose first row is row 0's, it is turned backwards by its tokens' angles before.
-template <int head_size, bool is_rotated>
-__device__ __forceinline__ void write_rows(const float (&sum)[head_size / 2], float factor, const Stage& stage,
-                                           const TilePlace& place, std::uint16_t* target, std::int64_t stride,
-                                           int valid, const float* cosine, const float* sine) {
-  constexpr int half = head_size / 16;
-  constexpr int rounds = 8 * half / 32;
-  const int lane = static_cast<int>(threadIdx.x % 32);
-  const int first_row = place.row / 16 * 16 + lane / half;
-  const int piece = lane % half;
-  Angles angles[2][rounds];
-  if constexpr (is_rotated) {
+  for (int i = 0; i < half; ++i) {
+    const int angle = (4 * i + static_cast<int>(threadIdx.x % 4)) * 8;
+    Angles angles;
+    load_floats(angles.cosine, cosine + angle);
+    load_floats(angles.sine, sine + angle);
 #pragma unroll
-    for (int j = 0; j < 2 * rounds; ++j) {
-      const int row = min(first_row + j * (8 / rounds), valid - 1);
-      load_floats(angles[j / rounds][j % rounds].cosine, cosine + row * (head_size / 2) + piece * 8);
-      load_floats(angles[j / rounds][j % rounds].sine, sine + row * (head_size / 2) + piece * 8);
+    for (int j = 0; j < 8; ++j) {
+      const float a = row[i][j];
+      const float b = row[i + half][j];
+      row[i][j] = a * angles.cosine[j] + b * angles.sine[j];
+      row[i + half][j] = b * angles.cosine[j] - a * angles.sine[j];
     }
   }
+}
+
+/// Rounds a gathered row and writes it, each thread its pieces.
+template <int head_size>
+__device__ __forceinline__ void write_row(const float (&row)[head_size / 32][8], std::uint16_t* target) {
 #pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    __syncwarp();
-#pragma unroll
-    for (int n = 0; n < head_size / 8; ++n)
-      stage_pair(stage.segment(place.row % 8, n) + static_cast<std::uint32_t>(place.column) * 4,
-                 sum[4 * n + 2 * part] * factor, sum[4 * n + 2 * part + 1] * factor);
-    __syncwarp();
-#pragma unroll
-    for (int j = 0; j < rounds; ++j) {
-      const int staged = lane / half + j * (8 / rounds);
-      float first[8], second[8];
-      read_segment(first, stage.segment(staged, piece));
-      read_segment(second, stage.segment(staged, piece + half));
-      if constexpr (is_rotated) rotate_back(first, second, angles[part][j]);
-      const int row = first_row + 8 * part + j * (8 / rounds);
-      std::uint16_t* const address = target + row * stride + piece * 8;
-      if (row >= valid) continue;
-      write_piece(address, first);
-      write_piece(address + head_size / 2, second);
-    }
-  }
+  for (int i = 0; i < head_size / 32; ++i)
+    *reinterpret_cast<uint4*>(target + (4 * i + threadIdx.x % 4) * 8) = make_uint4(
+        pack(row[i][0], row[i][1]), pack(row[i][2], row[i][3]), pack(row[i][4], row[i][5]), pack(row[i][6], row[i][7]));
 }
 
 /// Maximum and sum over the four threads that share a row.

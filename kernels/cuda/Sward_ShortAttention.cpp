@@ -8,14 +8,6 @@
 
 namespace Sward {
 
-#ifdef CLOCKS
-static __device__ unsigned long long clocks[16];
-#define CLOCK(i) const long long c##i = clock64();
-#define CLOCK_END(n) if (threadIdx.x % 128 == 0) { const long long c[] = {c0, c1, c2, c3}; for (int i = 1; i < n; ++i) atomicAdd(clocks + i, c[i] - c[i - 1]); atomicAdd(clocks, 1); }
-#else
-#define CLOCK(i)
-#define CLOCK_END(n)
-#endif
 namespace {
 
 constexpr int warpgroups = 2;
@@ -28,6 +20,7 @@ struct ForwardOperands {
   const float* sine;
   std::uint16_t* output;
   float* logsumexp;
+  unsigned resident_blocks;
 };
 
 template <int head_size>
@@ -95,8 +88,7 @@ __device__ __forceinline__ void add_to_softmax(RunningSoftmax& softmax, float (&
   for (int part = 0; part < 2; ++part) {
     float largest = softmax.maximum[part];
 #pragma unroll
-    for (int n = 0; n < 8; ++n)
-      largest = fmaxf(largest, fmaxf(scores[4 * n + 2 * part], scores[4 * n + 2 * part + 1]));
+    for (int n = 0; n < 8; ++n) largest = fmaxf(largest, fmaxf(scores[4 * n + 2 * part], scores[4 * n + 2 * part + 1]));
     largest = row_maximum(largest);
     const float shrink = power_of_two((softmax.maximum[part] - largest) * scale);
     softmax.maximum[part] = largest;
@@ -124,7 +116,7 @@ __device__ __forceinline__ void mask_later_keys(float (&scores)[tile_values], co
 
 template <int head_size>
 __device__ __forceinline__ void attend(const ForwardOperands& o, const ForwardPanels<head_size>& panels, int block,
-                                       int warpgroup, int sequence, int head) {
+                                       int sequence, int head) {
   constexpr float log2_of_e = 1.4426950408889634F;
   const float scale = log2_of_e * rsqrtf(static_cast<float>(head_size));
   const TilePlace place;
@@ -145,22 +137,18 @@ __device__ __forceinline__ void attend(const ForwardOperands& o, const ForwardPa
     end_group();
     wait_for_products<0>(sum);
   }
-  const std::int64_t token = std::int64_t{sequence} * o.shape.length + block * tile_rows;
-  const int valid = o.shape.length - block * tile_rows;
 #pragma unroll
   for (int part = 0; part < 2; ++part) {
+    const int row = block * tile_rows + place.row + 8 * part;
+    const bool is_valid = row < o.shape.length;
+    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
     const float total = row_sum(softmax.sum[part]);
-    const int row = place.row + 8 * part;
-    if (row < valid && place.column == 0)
-      o.logsumexp[(token + row) * o.shape.heads + head] = (softmax.maximum[part] * scale + log2f(total)) / log2_of_e;
-#pragma unroll
-    for (int i = 0; i < head_size / 2; ++i)
-      if (i % 4 / 2 == part) sum[i] *= 1 / total;
+    float values[head_size / 32][8];
+    gather_row<head_size>(values, sum, part, 1 / total);
+    if (is_valid) write_row<head_size>(values, o.output + token * o.shape.output_stride + head * head_size);
+    if (is_valid && place.column == 0)
+      o.logsumexp[token * o.shape.heads + head] = (softmax.maximum[part] * scale + log2f(total)) / log2_of_e;
   }
-  wait_for_warpgroup(warpgroup);  // nobody reads the block's queries any more
-  const Stage stage{panels.query.piece(block * tile_rows + place.row / 16 * 16, 0), panels.query.panel_bytes()};
-  write_rows<head_size, false>(sum, 1, stage, place, o.output + token * o.shape.output_stride + head * head_size,
-                               o.shape.output_stride, valid, nullptr, nullptr);
 }
 
 /// A block of threads has one head of one sequence, a warpgroup 64 queries at a time.
@@ -168,34 +156,27 @@ template <int head_size>
 __global__ void __launch_bounds__(block_threads, head_size == 64 ? 2 : 1)
     attention_kernel(const __grid_constant__ ForwardOperands o) {
   extern __shared__ __align__(1024) unsigned char memory[];
-  CLOCK(0)
   const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
   const ForwardPanels<head_size> panels(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)),
                                         blocks * tile_rows);
   const int head = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
   load_panels(o, panels, blocks * tile_rows, sequence, head, head / (o.shape.heads / o.shape.key_value_heads));
-  CLOCK(1)
   publish_to_products();
-#ifdef AHEAD
-  prefetch_panels<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + AHEAD * 2);
-#endif
-  CLOCK(2)
+  prefetch_panels<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + o.resident_blocks);
   // Later queries see more keys: to and fro among the warpgroups, from the last block on, is nearly even.
   const int warpgroup = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / warpgroup_threads, 0);
   for (int round = 0; round * warpgroups < blocks; ++round) {
     const int turn = round % 2 == 0 ? warpgroup : warpgroups - 1 - warpgroup;
     const int block = blocks - 1 - (round * warpgroups + turn);
-    if (block >= 0) attend<head_size>(o, panels, block, warpgroup, sequence, head);
+    if (block >= 0) attend<head_size>(o, panels, block, sequence, head);
   }
-  CLOCK(3)
-  CLOCK_END(4)
 }
 
 template <int head_size>
-void launch(cudaStream_t stream, const ForwardOperands& o) {
+void launch(cudaStream_t stream, ForwardOperands o) {
   const int rows = (o.shape.length + tile_rows - 1) / tile_rows * tile_rows;
-  launch_kernel("Sward::short_attention", stream, o.shape, attention_kernel<head_size>,
+  launch_kernel("Sward::short_attention", stream, attention_kernel<head_size>,
                 dim3(static_cast<unsigned>(o.shape.heads), static_cast<unsigned>(o.shape.sequences)), block_threads,
                 3 * Panel<head_size>::bytes(rows), o);
 }
@@ -214,8 +195,9 @@ bool short_attention_serves(const ShortAttentionShape& shape) {
 void short_attention(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed, const float* cosine,
                      const float* sine, void* output, float* logsumexp) {
   require_served("Sward::short_attention", shape);
-  const ForwardOperands operands{shape, static_cast<const std::uint16_t*>(packed),
-                                 cosine, sine, static_cast<std::uint16_t*>(output), logsumexp};
+  const ForwardOperands operands{shape, static_cast<const std::uint16_t*>(packed), cosine,
+                                 sine,  static_cast<std::uint16_t*>(output),       logsumexp,
+                                 0};
   if (shape.head_size == 64)
     launch<64>(stream, operands);
   else
@@ -223,8 +205,3 @@ void short_attention(cudaStream_t stream, const ShortAttentionShape& shape, cons
 }
 
 }  // namespace Sward
-
-#ifdef CLOCKS
-#include <cstdio>
-void print_f() { unsigned long long c[16]; cudaMemcpyFromSymbol(c, Sward::clocks, sizeof(c)); std::printf("f:"); for (int i = 1; i < 16; ++i) std::printf(" %.0f", double(c[i]) / double(c[0])); std::printf("\n"); }
-#endif

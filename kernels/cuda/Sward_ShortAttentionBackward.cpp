@@ -9,57 +9,33 @@
 
 namespace Sward {
 
-#ifdef CLOCKS
-static __device__ unsigned long long clocks[16];
-#define CLOCK(i) const long long c##i = clock64();
-#define CLOCK_END(n) if (threadIdx.x % 128 == 0) { const long long c[] = {c0, c1, c2, c3}; for (int i = 1; i < n; ++i) atomicAdd(clocks + i, c[i] - c[i - 1]); atomicAdd(clocks, 1); }
-#define PART0 long long p0 = clock64();
-#define PART(i) if (threadIdx.x % 128 == 0) { long long p1 = clock64(); atomicAdd(clocks + i, p1 - p0); atomicAdd(clocks + 10, 1); p0 = clock64(); }
-#else
-#define CLOCK(i)
-#define CLOCK_END(n)
-#define PART0
-#define PART(i)
-#endif
 namespace {
 
 template <int head_size>
-constexpr int warpgroups = head_size == 64 ? GROUPS : 2;
-template <int head_size>
-constexpr int width = head_size == 64 ? WIDTH : 64;
+constexpr int warpgroups = head_size == 64 ? 3 : 2;
 
 /// One head of one sequence: all of its operands lie in shared memory.
 template <int head_size>
 struct WholeHead {
   Panels<head_size> queries, keys;
-  std::uint32_t stages;
   Statistics* statistics;
   int* next_item;
 
-  static constexpr int stage_bytes = head_size / 64 * Stage::panel;
-
   __device__ WholeHead(unsigned char* memory, int rows) : WholeHead(shared_address(memory), rows) {
-    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows) +
-                                               warpgroups<head_size> * 4 * stage_bytes);
+    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows));
     next_item = reinterpret_cast<int*>(statistics + rows);
   }
 
-  /// The warp's.
-  __device__ Stage stage() const {
-    return {stages + threadIdx.x / 32 * static_cast<std::uint32_t>(stage_bytes), Stage::panel};
-  }
-
   static int bytes(int rows) {
-    return 4 * Panel<head_size>::bytes(rows) + warpgroups<head_size> * 4 * stage_bytes +
-           rows * static_cast<int>(sizeof(Statistics)) + (1 + warpgroups<head_size>) * static_cast<int>(sizeof(int));
+    return 4 * Panel<head_size>::bytes(rows) + rows * static_cast<int>(sizeof(Statistics)) +
+           (1 + warpgroups<head_size>)*static_cast<int>(sizeof(int));
   }
 
  private:
   __device__ WholeHead(std::uint32_t address, int rows)
       : queries{Panel<head_size>(address, rows), Panel<head_size>(address + Panel<head_size>::bytes(rows), rows)},
         keys{Panel<head_size>(address + 2 * Panel<head_size>::bytes(rows), rows),
-             Panel<head_size>(address + 3 * Panel<head_size>::bytes(rows), rows)},
-        stages(address + 4 * Panel<head_size>::bytes(rows)) {}
+             Panel<head_size>(address + 3 * Panel<head_size>::bytes(rows), rows)} {}
 
   __device__ static std::uint32_t shared_address(const unsigned char* memory) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(memory));
@@ -69,7 +45,6 @@ struct WholeHead {
 template <int head_size>
 __device__ __forceinline__ void load_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
                                           int sequence, int head) {
-  PART0
   constexpr int threads = warpgroups<head_size> * warpgroup_threads;
   const ShortAttentionShape& shape = o.shape;
   const std::int64_t token = std::int64_t{sequence} * shape.length;
@@ -85,26 +60,22 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   copy_rows<head_size, threads>(panels.keys.second, 0, packed + o.value_column(head), shape.packed_stride, rows,
                                 shape.length);
   end_copies();
-  QueryOutputs<head_size, threads, (2048 + threads - 1) / threads> outputs{o.output + token * shape.output_stride + head * head_size,
-                                           shape.output_stride,
-                                           o.logsumexp + token * shape.heads + head,
-                                           shape.heads,
-                                           rows,
-                                           shape.length,
-                                           {},
-                                           {}};
+  QueryOutputs<head_size, threads, (2048 + threads - 1) / threads> outputs{
+      o.output + token * shape.output_stride + head * head_size,
+      shape.output_stride,
+      o.logsumexp + token * shape.heads + head,
+      shape.heads,
+      rows,
+      shape.length,
+      {},
+      {}};
   outputs.load(0);
   RowRotation<head_size, threads, (1024 + threads - 1) / threads> rotation{o.cosine, o.sine, shape.length, {}};
   rotation.load(0);
-  PART(4)
   wait_for_copies<1>();
-  PART(5)
   rotation.apply_all(0, panels.queries.first, panels.keys.first);
-  PART(6)
   wait_for_copies<0>();
-  PART(7)
   outputs.finish_all(panels.statistics, panels.queries.second, 0);
-  PART(8)
 }
 
 template <int head_size>
@@ -114,16 +85,13 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
   const TilePlace place;
   float key_sum[head_size / 2] = {};
   float value_sum[head_size / 2] = {};
-  PART0
 #pragma unroll 1
-  for (int queries = block * tile_rows; queries < blocks * tile_rows; queries += width<head_size>)
-    add_tile<Side::keys, head_size, width<head_size>>(key_sum, value_sum, head.keys, block * tile_rows, head.queries,
-                                    queries, head.statistics + queries, place,
- scale * log2_of_e, queries - block * tile_rows);
-  PART(11)
-  write_gradient<head_size, false>(o, value_sum, 1, head.stage(), place, sequence, block * tile_rows, o.value_column(number));
-  write_gradient<head_size, true>(o, key_sum, scale, head.stage(), place, sequence, block * tile_rows, o.key_column(number));
-  PART(12)
+  for (int queries = block * tile_rows; queries < blocks * tile_rows; queries += tile_rows)
+    add_tile<Side::keys, head_size, tile_rows>(key_sum, value_sum, head.keys, block * tile_rows, head.queries, queries,
+                                               head.statistics + queries, place, scale * log2_of_e,
+                                               queries - block * tile_rows);
+  write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
+  write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
 }
 
 template <int head_size>
@@ -133,14 +101,12 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
   const TilePlace place;
   float sum[head_size / 2] = {};
   float none[head_size / 2] = {};
-  PART0
 #pragma unroll 1
-  for (int keys = 0; keys < (block + 1) * tile_rows; keys += width<head_size>)
-    add_tile<Side::queries, head_size, width<head_size>>(sum, none, head.queries, block * tile_rows, head.keys, keys,
-                                       head.statistics + block * tile_rows, place, scale * log2_of_e, keys - block * tile_rows);
-  PART(13)
-  write_gradient<head_size, true>(o, sum, scale, head.stage(), place, sequence, block * tile_rows, number * head_size);
-  PART(14)
+  for (int keys = 0; keys < (block + 1) * tile_rows; keys += tile_rows)
+    add_tile<Side::queries, head_size, tile_rows>(sum, none, head.queries, block * tile_rows, head.keys, keys,
+                                                  head.statistics + block * tile_rows, place, scale * log2_of_e,
+                                                  keys - block * tile_rows);
+  write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
 }
 
 /// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
@@ -185,24 +151,18 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
   const WholeHead<head_size> head(memory, blocks * tile_rows);
   const int number = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
-  CLOCK(0)
   if (threadIdx.x == 0) *head.next_item = 0;
   load_head(o, head, blocks * tile_rows, sequence, number);
-  CLOCK(1)
   publish_to_products();
-#ifdef AHEAD
-  prefetch_head<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + AHEAD);
-#endif
-  CLOCK(2)
+  prefetch_head<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + o.resident_blocks);
   const int warpgroup = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / warpgroup_threads, 0);
-  for (int item = take_item(head.next_item, warpgroup); item < 2 * blocks; item = take_item(head.next_item, warpgroup)) {
+  for (int item = take_item(head.next_item, warpgroup); item < 2 * blocks;
+       item = take_item(head.next_item, warpgroup)) {
     if (item % 2 == 0)
       key_block(o, head, item / 2, blocks, sequence, number);
     else
       query_block(o, head, blocks - 1 - item / 2, sequence, number);
   }
-  CLOCK(3)
-  CLOCK_END(4)
 }
 
 constexpr int most_shared_bytes = 227 * 1024;
@@ -214,16 +174,15 @@ void launch(cudaStream_t stream, const BackwardOperands& o) {
   const auto sequences = static_cast<unsigned>(o.shape.sequences);
   const char* const name = "Sward::short_attention_backward";
   if (o.shape.heads == o.shape.key_value_heads && bytes <= most_shared_bytes) {
-    launch_kernel(name, stream, o.shape, whole_head_kernel<head_size>,
-                  dim3(static_cast<unsigned>(o.shape.heads), sequences), warpgroups<head_size> * warpgroup_threads,
-                  bytes, o);
+    launch_kernel(name, stream, whole_head_kernel<head_size>, dim3(static_cast<unsigned>(o.shape.heads), sequences),
+                  warpgroups<head_size> * warpgroup_threads, bytes, o);
     return;
   }
   const int part_bytes = Parts<head_size>::bytes(blocks * tile_rows);
   const auto pairs = static_cast<unsigned>((blocks + 1) / 2);
-  launch_kernel(name, stream, o.shape, part_kernel<head_size, Side::keys>,
+  launch_kernel(name, stream, part_kernel<head_size, Side::keys>,
                 dim3(static_cast<unsigned>(o.shape.key_value_heads), sequences, pairs), part_threads, part_bytes, o);
-  launch_kernel(name, stream, o.shape, part_kernel<head_size, Side::queries>,
+  launch_kernel(name, stream, part_kernel<head_size, Side::queries>,
                 dim3(static_cast<unsigned>(o.shape.heads), sequences, pairs), part_threads, part_bytes, o);
 }
 
@@ -240,7 +199,8 @@ void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& sh
                                   static_cast<const std::uint16_t*>(output),
                                   logsumexp,
                                   static_cast<const std::uint16_t*>(output_gradient),
-                                  static_cast<std::uint16_t*>(packed_gradient)};
+                                  static_cast<std::uint16_t*>(packed_gradient),
+                                  0};
   if (shape.head_size == 64)
     launch<64>(stream, operands);
   else
@@ -248,8 +208,3 @@ void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& sh
 }
 
 }  // namespace Sward
-
-#ifdef CLOCKS
-#include <cstdio>
-void print_b() { unsigned long long c[16]; cudaMemcpyFromSymbol(c, Sward::clocks, sizeof(c)); std::printf("b:"); for (int i = 1; i < 16; ++i) std::printf(" %.0f", double(c[i]) / double(c[0])); std::printf("\n"); }
-#endif

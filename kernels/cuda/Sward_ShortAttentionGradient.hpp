@@ -20,6 +20,7 @@ struct BackwardOperands {
   const float* logsumexp;
   const std::uint16_t* output_gradient;
   std::uint16_t* packed_gradient;
+  unsigned resident_blocks;
 
   __device__ int key_column(int head) const { return (shape.heads + head) * shape.head_size; }
   __device__ int value_column(int head) const { return (shape.heads + shape.key_value_heads + head) * shape.head_size; }
@@ -143,17 +144,23 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   wait_for_products<0>(sum, values);
 }
 
-/// Writes a 64 x head_size sum from column `column` of the packed gradient on.
+/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
 template <int head_size, bool is_rotated>
 __device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2],
-                                               float factor, const Stage& stage, const TilePlace& place, int sequence,
-                                               int first_row, int column) {
-  const std::int64_t stride = o.shape.packed_gradient_stride;
-  const int angle = first_row * (head_size / 2);
-  write_rows<head_size, is_rotated>(
-      sum, factor, stage, place,
-      o.packed_gradient + (std::int64_t{sequence} * o.shape.length + first_row) * stride + column, stride,
-      o.shape.length - first_row, o.cosine + angle, o.sine + angle);
+                                               float factor, int sequence, int first_row, const TilePlace& place,
+                                               int column) {
+#pragma unroll
+  for (int part = 0; part < 2; ++part) {
+    const int row = first_row + place.row + 8 * part;
+    const bool is_valid = row < o.shape.length;
+    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
+    float values[head_size / 32][8];
+    gather_row<head_size>(values, sum, part, factor);
+    if (!is_valid) continue;
+    const int angle = row * (head_size / 2);
+    if constexpr (is_rotated) rotate_back<head_size>(values, o.cosine + angle, o.sine + angle);
+    write_row<head_size>(values, o.packed_gradient + token * o.shape.packed_gradient_stride + column);
+  }
 }
 
 }  // namespace Sward

@@ -27,14 +27,21 @@ inline void check_launch(cudaError_t code, const char* function, const ShortAtte
     throw std::runtime_error(std::string(function) + ": " + cudaGetErrorString(code) + ", for " + describe(shape));
 }
 
-/// Queues a kernel that needs more shared memory than is allowed unasked.
-template <class Kernel, class Operands>
-void launch_kernel(const char* function, cudaStream_t stream, const ShortAttentionShape& shape, Kernel kernel,
-                   dim3 grid, int threads, int shared_bytes, const Operands& operands) {
-  if (grid.y == 0) return;  // no sequences
+/// Queues a kernel that needs more shared memory than is allowed unasked, and tells it how many blocks run at once.
+template <class Operands>
+void launch_kernel(const char* function, cudaStream_t stream, void (*kernel)(Operands), dim3 grid, int threads,
+                   int shared_bytes, Operands operands) {
+  const ShortAttentionShape& shape = operands.shape;
+  if (shape.sequences == 0) return;
+  const auto bytes = static_cast<std::size_t>(shared_bytes);
+  int device = 0, multiprocessors = 0, blocks = 0;
   check_launch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes), function,
                shape);
-  kernel<<<grid, static_cast<unsigned>(threads), static_cast<std::size_t>(shared_bytes), stream>>>(operands);
+  check_launch(cudaGetDevice(&device), function, shape);
+  check_launch(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), function, shape);
+  check_launch(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, bytes), function, shape);
+  operands.resident_blocks = static_cast<unsigned>(multiprocessors * blocks);
+  kernel<<<grid, static_cast<unsigned>(threads), bytes, stream>>>(operands);
   check_launch(cudaGetLastError(), function, shape);
 }
 

@@ -19,8 +19,8 @@ struct Parts {
 
   __device__ Parts(unsigned char* memory, int rows)
       : address(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory))), rows(rows) {
-    streamed_statistics = reinterpret_cast<Statistics*>(
-        memory + 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows));
+    streamed_statistics =
+        reinterpret_cast<Statistics*>(memory + 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows));
   }
 
   __device__ Panels<head_size> streamed() const { return panels(0, rows); }
@@ -62,9 +62,9 @@ __device__ __forceinline__ void copy_queries(const BackwardOperands& o, const Pa
   const int valid = shape.length - first;
   copy_rows<head_size, part_threads>(panels.first, target, o.packed + token * shape.packed_stride + head * head_size,
                                      shape.packed_stride, rows, valid);
-  copy_rows<head_size, part_threads>(
-      panels.second, target, o.output_gradient + token * shape.output_gradient_stride + head * head_size,
-      shape.output_gradient_stride, rows, valid);
+  copy_rows<head_size, part_threads>(panels.second, target,
+                                     o.output_gradient + token * shape.output_gradient_stride + head * head_size,
+                                     shape.output_gradient_stride, rows, valid);
 }
 
 /// After the copies: rotation, and the queries' statistics.
@@ -85,13 +85,13 @@ __device__ __forceinline__ void finish_queries(const BackwardOperands& o, const 
   const std::int64_t token = std::int64_t{sequence} * shape.length + first;
   rotate_part(o, panels, target, first, rows);
   QueryOutputs<head_size, part_threads, 1> outputs{o.output + token * shape.output_stride + head * head_size,
-                                                shape.output_stride,
-                                                o.logsumexp + token * shape.heads + head,
-                                                shape.heads,
-                                                rows,
-                                                shape.length - first,
-                                                {},
-                                                {}};
+                                                   shape.output_stride,
+                                                   o.logsumexp + token * shape.heads + head,
+                                                   shape.heads,
+                                                   rows,
+                                                   shape.length - first,
+                                                   {},
+                                                   {}};
   outputs.load(0);
   outputs.finish_all(statistics, panels.second, target);
 }
@@ -117,8 +117,6 @@ __global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
   const float scale = rsqrtf(static_cast<float>(head_size));
   constexpr int width = 32;  // a wider tile would spill registers
   const TilePlace place;
-  // Written through the memory of the own tokens, when they are needed no more.
-  const Stage stage{own.first.piece(place.row / 16 * 16, 0), own.first.panel_bytes()};
   float sum[head_size / 2] = {};
   float values[head_size / 2] = {};
   const int own_blocks[] = {early, late};
@@ -136,20 +134,18 @@ __global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
       wait_for_copies<0>();
       if (head == number * group)
 #pragma unroll
-        for (int i = 0; i < part_warpgroups; ++i)
-          rotate_part(o, parts.own(i), 0, own_blocks[i] * tile_rows, tile_rows);
+        for (int i = 0; i < part_warpgroups; ++i) rotate_part(o, parts.own(i), 0, own_blocks[i] * tile_rows, tile_rows);
       finish_queries(o, streamed, parts.streamed_statistics + first, first, sequence, head, first, rows);
       publish_to_products();
       if (is_idle) continue;
 #pragma unroll 1
       for (int row = block * tile_rows; row < blocks * tile_rows; row += width)
         add_tile<side, head_size, width>(sum, values, own, 0, streamed, row, parts.streamed_statistics + row, place,
-                                             scale * log2_of_e, row - block * tile_rows);
+                                         scale * log2_of_e, row - block * tile_rows);
     }
     if (is_idle) return;
-    wait_for_warpgroup(warpgroup);
-    write_gradient<head_size, false>(o, values, 1, stage, place, sequence, block * tile_rows, o.value_column(number));
-    write_gradient<head_size, true>(o, sum, scale, stage, place, sequence, block * tile_rows, o.key_column(number));
+    write_gradient<head_size, false>(o, values, 1, sequence, block * tile_rows, place, o.value_column(number));
+    write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, o.key_column(number));
   } else {
     const int rows = (late + 1) * tile_rows;
 #pragma unroll
@@ -168,9 +164,8 @@ __global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
 #pragma unroll 1
     for (int row = 0; row < (block + 1) * tile_rows; row += width)
       add_tile<side, head_size, width>(sum, values, own, 0, streamed, row, parts.own_statistics(warpgroup), place,
-                                           scale * log2_of_e, row - block * tile_rows);
-    wait_for_warpgroup(warpgroup);
-    write_gradient<head_size, true>(o, sum, scale, stage, place, sequence, block * tile_rows, number * head_size);
+                                       scale * log2_of_e, row - block * tile_rows);
+    write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
   }
 }
 

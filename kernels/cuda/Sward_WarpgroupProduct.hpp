@@ -43,13 +43,12 @@ __device__ __forceinline__ void wait_for_products(Tile&... complete) {
   (pin(complete), ...);
 }
 
-#define SWARD_16(d, i)                                                                                            \
-  "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]),     \
-      "+f"(d[i + 7]), "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]),          \
+#define SWARD_16(d, i)                                                                                        \
+  "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), \
+      "+f"(d[i + 7]), "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]),      \
       "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
 #define SWARD_16_NAMES "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-#define SWARD_32_NAMES \
-  SWARD_16_NAMES ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define SWARD_32_NAMES SWARD_16_NAMES ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 
 /// d = A Bᵀ, or d + A Bᵀ, of 64 x 16 and 64 or 32 x 16 operands in shared memory.
 __device__ __forceinline__ void add_product(float (&d)[32], std::uint64_t a, std::uint64_t b, bool is_added) {
@@ -98,8 +97,8 @@ class Panel {
 
   /// Address of columns 8 piece to 8 piece + 7.
   __device__ std::uint32_t piece(int row, int piece) const {
-    return address_ + static_cast<std::uint32_t>(piece / 8 * panel_bytes_ + row * row_bytes +
-                                                 ((piece % 8) ^ (row % 8)) * 16);
+    return address_ +
+           static_cast<std::uint32_t>(piece / 8 * panel_bytes_ + row * row_bytes + ((piece % 8) ^ (row % 8)) * 16);
   }
 
   /// Columns k to k + 15 of 64 rows, to be added up along the columns.
@@ -132,8 +131,7 @@ template <int columns, int values>
 __device__ __forceinline__ void multiply_rows(float (&tile)[values], const Panel<columns>& a, int a_row,
                                               const Panel<columns>& b, int b_row) {
 #pragma unroll
-  for (int k = 0; k < columns; k += 16)
-    add_product(tile, a.along_columns(a_row, k), b.along_columns(b_row, k), k > 0);
+  for (int k = 0; k < columns; k += 16) add_product(tile, a.along_columns(a_row, k), b.along_columns(b_row, k), k > 0);
 }
 
 /// sum += A B of a 64 x 64 tile, packed, and 64 rows of the panel.
