@@ -17,10 +17,11 @@ struct Parts {
   int rows;
   Statistics* streamed_statistics;
 
-  __device__ Parts(unsigned char* memory, int rows)
-      : address(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory))), rows(rows) {
-    streamed_statistics =
-        reinterpret_cast<Statistics*>(memory + 2 * Panel<head_size>::bytes(rows + part_warpgroups * tile_rows));
+  __device__ Parts(unsigned char* memory, int length)
+      : address(static_cast<std::uint32_t>(__cvta_generic_to_shared(memory))),
+        rows(length),
+        streamed_statistics(
+            reinterpret_cast<Statistics*>(memory + 2 * Panel<head_size>::bytes(length + part_warpgroups * tile_rows))) {
   }
 
   __device__ Panels<head_size> streamed() const { return panels(0, rows); }
@@ -32,8 +33,8 @@ struct Parts {
     return streamed_statistics + rows + warpgroup * tile_rows;
   }
 
-  static int bytes(int rows) {
-    const int all = rows + part_warpgroups * tile_rows;
+  static int bytes(int length) {
+    const int all = length + part_warpgroups * tile_rows;
     return 2 * Panel<head_size>::bytes(all) + all * static_cast<int>(sizeof(Statistics));
   }
 
