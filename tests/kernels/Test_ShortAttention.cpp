@@ -54,13 +54,13 @@ std::vector<std::uint16_t> random_values(std::size_t count, unsigned seed) {
 }
 
 /// Operands with rows longer than their columns, and the results of both functions.
-struct Run {
+struct AttentionRun {
   Sward::ShortAttentionShape shape;
   std::size_t tokens;
   std::vector<std::uint16_t> packed, output_gradient, output, packed_gradient;
   std::vector<float> cosine, sine, logsumexp;
 
-  Run(int sequences, int length, int heads, int key_value_heads, int head_size)
+  AttentionRun(int sequences, int length, int heads, int key_value_heads, int head_size)
       : tokens(static_cast<std::size_t>(sequences * length)) {
     const int columns = (heads + 2 * key_value_heads) * head_size;
     const int output_columns = heads * head_size;
@@ -142,8 +142,8 @@ class RelativeErrors {
 };
 
 /// Gradients of one query head; those of its key and value are added to.
-Matrix reference_head(const Run& run, const Matrix& q, const Matrix& k, const Matrix& v, const Matrix& dy, Matrix& dk,
-                      Matrix& dv, Matrix& output, Matrix& logsumexp) {
+Matrix reference_head(const AttentionRun& run, const Matrix& q, const Matrix& k, const Matrix& v, const Matrix& dy,
+                      Matrix& dk, Matrix& dv, Matrix& output, Matrix& logsumexp) {
   const auto length = static_cast<std::size_t>(run.shape.length);
   const auto size = static_cast<std::size_t>(run.shape.head_size);
   const double scale = 1 / std::sqrt(static_cast<double>(size));
@@ -175,7 +175,7 @@ Matrix reference_head(const Run& run, const Matrix& q, const Matrix& k, const Ma
   return dq;
 }
 
-void expect_like_reference(const Run& run) {
+void expect_like_reference(const AttentionRun& run) {
   const auto& s = run.shape;
   RelativeErrors errors;
   for (int sequence = 0; sequence < s.sequences; ++sequence)
@@ -216,7 +216,7 @@ TEST(ShortAttention, is_the_definition_and_the_same_in_every_run) {
       for (const int key_value_heads : {4, 2, 1}) {
         SCOPED_TRACE(testing::Message() << length << " tokens, 4 heads over " << key_value_heads << " of "
                                         << head_size);
-        Run run(2, length, 4, key_value_heads, head_size);
+        AttentionRun run(2, length, 4, key_value_heads, head_size);
         expect_like_reference(run);
         expect_padding_untouched(run.output, run.shape.output_stride, 4 * head_size);
         expect_padding_untouched(run.packed_gradient, run.shape.packed_gradient_stride,
