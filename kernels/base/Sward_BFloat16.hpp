@@ -11,8 +11,9 @@ class BFloat16 {
  public:
   BFloat16() = default;
 
-  /// The nearest value, ties to the one whose last bit is 0; NaN stays NaN, and what is too large becomes infinity.
-  KOKKOS_INLINE_FUNCTION explicit BFloat16(float value) : bits_(rounded(value, tie_breaker(value))) {}
+  /// The nearest value, ties to the one whose last bit is 0; any NaN becomes the one of GPUs, 0x7fff, and what is too
+  /// large infinity.
+  KOKKOS_INLINE_FUNCTION explicit BFloat16(float value) : bits_(nearest(value)) {}
   KOKKOS_INLINE_FUNCTION explicit BFloat16(double value) : BFloat16(rounded_to_odd(value)) {}
 
   /// One of the two neighbours of `value`, the upper (in magnitude) with the probability that makes the mean exact:
@@ -43,6 +44,16 @@ class BFloat16 {
     return Kokkos::bit_cast<float>(bits | 1U);
   }
 
+  KOKKOS_INLINE_FUNCTION static std::uint16_t nearest(float value) {
+#if defined(__CUDA_ARCH__)
+    std::uint16_t bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+    return bits;
+#else
+    return rounded(value, tie_breaker(value));
+#endif
+  }
+
   KOKKOS_INLINE_FUNCTION static std::uint32_t tie_breaker(float value) {
     return 0x7fffU + (Kokkos::bit_cast<std::uint32_t>(value) >> 16 & 1U);
   }
@@ -52,7 +63,7 @@ class BFloat16 {
     const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(value);
     const std::uint32_t magnitude = bits & 0x7fffffffU;
     constexpr std::uint32_t infinity = 0x7f800000U;
-    if (magnitude > infinity) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
+    if (magnitude > infinity) return 0x7fff;
     return static_cast<std::uint16_t>((bits + addend) >> 16);
   }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "Sward_BFloat16.hpp"
+
 // Loops over arrays that are to stay in registers have to be unrolled, which compilers for GPUs do up to a limit.
 #if defined(__CUDA_ARCH__) || defined(__clang__)
 #define SWARD_UNROLL _Pragma("unroll")
@@ -58,9 +60,31 @@ bool is_packable(const View& view) {
 template <class T, class Source, int N>
 KOKKOS_INLINE_FUNCTION Pack<T, N> convert_pack(const Pack<Source, N>& source) {
   Pack<T, N> result;
+#if defined(__CUDA_ARCH__)
+  // Two elements an instruction, which compilers do not find by themselves.
+  if constexpr (std::is_same_v<T, BFloat16> && std::is_same_v<Source, float> && N % 2 == 0) {
+    auto* const pairs = reinterpret_cast<std::uint32_t*>(&result);
+    SWARD_UNROLL
+    for (int i = 0; i < N; i += 2)
+      asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs[i / 2]) : "f"(source[i + 1]), "f"(source[i]));
+    return result;
+  }
+#endif
   SWARD_UNROLL
   for (int i = 0; i < N; ++i) result[i] = static_cast<T>(source[i]);
   return result;
+}
+
+/// Makes a compiler forget what it has computed from a pack that is used again later: it then keeps the 16 bytes in
+/// registers, instead of twice as many for the same elements in float.
+template <class T, int N>
+KOKKOS_INLINE_FUNCTION void forget_conversions([[maybe_unused]] Pack<T, N>& pack) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (sizeof(T) < sizeof(float) && sizeof(pack) == 16) {
+    auto* const words = reinterpret_cast<std::uint32_t*>(&pack);
+    asm volatile("" : "+r"(words[0]), "+r"(words[1]), "+r"(words[2]), "+r"(words[3]));
+  }
+#endif
 }
 
 }  // namespace Sward

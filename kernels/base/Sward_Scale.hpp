@@ -28,9 +28,10 @@ void scale_packs(const ExecutionSpace& space, const View& view, Real<typename Vi
         SWARD_UNROLL
         for (int k = 0; k < count; ++k) {
           if (!places.exists(k)) continue;
+          Pack<Real<Scalar>, N> result;
           SWARD_UNROLL
-          for (int e = 0; e < N; ++e) values[k][e] = static_cast<Scalar>(values[k][e] * factor);
-          store_pack(values[k], &view(places.row(k), places.column(k)));
+          for (int e = 0; e < N; ++e) result[e] = values[k][e] * factor;
+          store_pack(convert_pack<Scalar>(result), &view(places.row(k), places.column(k)));
         }
       });
 }

@@ -24,7 +24,7 @@ void gather_columns_of_rows(const char* label, const ExecutionSpace& space, cons
         const int mine = rows - first < depth ? rows - first : depth;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, count), [&](const int s) {
           const int column = columns(s);
-          Scalar values[depth];
+          Scalar values[depth] = {};
           SWARD_UNROLL
           for (int i = 0; i < depth; ++i)
             if (i < mine) values[i] = static_cast<Scalar>(source(first + i, column));

@@ -60,7 +60,7 @@ struct LogitsInRegisters {
     for (int k = 0; k < count; ++k) {
       if (first + k * step >= columns) continue;
       SWARD_UNROLL
-      for (int e = 0; e < N; ++e) result = logits[k][e] > result ? static_cast<Value>(logits[k][e]) : result;
+      for (int e = 0; e < N; ++e) result = Kokkos::fmax(result, static_cast<Value>(logits[k][e]));
     }
     team.team_reduce(Kokkos::Max<Value>(result));
     return result;
@@ -68,35 +68,34 @@ struct LogitsInRegisters {
 
   /// The sum of e^(logit - largest), for all threads.
   template <class Team>
-  KOKKOS_INLINE_FUNCTION double sum(const Team& team, Value largest) const {
-    double result = 0;
+  KOKKOS_INLINE_FUNCTION double sum(const Team& team, Value largest) {
+    SumTerm<Stored> mine = 0;
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
       if (first + k * step >= columns) continue;
+      forget_conversions(logits[k]);
       Value part = 0;
       SWARD_UNROLL
       for (int e = 0; e < N; ++e) part += exponential_to_store<Stored>(logits[k][e] - largest);
-      result += static_cast<double>(part);
+      mine += static_cast<SumTerm<Stored>>(part);
     }
+    double result = mine;
     team.team_reduce(Kokkos::Sum<double>(result));
     return result;
   }
 
-  /// Writes factor * e^(logit - largest), less `scale` at the target.
+  /// Writes factor * e^(logit - largest).
   template <class Logits>
-  KOKKOS_INLINE_FUNCTION void store_gradient(const Logits& matrix, int row, Value largest, Value factor, int target,
-                                             Value scale) const {
+  KOKKOS_INLINE_FUNCTION void store_gradient(const Logits& matrix, int row, Value largest, Value factor) {
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
       const int j = first + k * step;
       if (j >= columns) continue;
-      Pack<Stored, N> gradient;
+      forget_conversions(logits[k]);
+      Pack<Value, N> gradient;
       SWARD_UNROLL
-      for (int e = 0; e < N; ++e) {
-        const Value probability = factor * exponential_to_store<Stored>(logits[k][e] - largest);
-        gradient[e] = static_cast<Stored>(j + e == target ? probability - scale : probability);
-      }
-      store_pack(gradient, &matrix(row, j));
+      for (int e = 0; e < N; ++e) gradient[e] = factor * exponential_to_store<Stored>(logits[k][e] - largest);
+      store_pack(convert_pack<Stored>(gradient), &matrix(row, j));
     }
   }
 };
@@ -107,6 +106,18 @@ KOKKOS_INLINE_FUNCTION void store_zeros(const Team& team, const Values& values, 
   const Pack<typename Values::non_const_value_type, N> zeros = {};
   const int columns = static_cast<int>(values.extent(1));
   for (int j = team.team_rank() * N; j < columns; j += team.team_size() * N) store_pack(zeros, &values(row, j));
+}
+
+/// Writes factor * e^logit - scale at the target, if it is in the vocabulary.
+template <class Logits>
+KOKKOS_INLINE_FUNCTION void store_target_gradient(const Logits& logits, int row, int target,
+                                                  Real<typename Logits::non_const_value_type> logit, double factor,
+                                                  double scale) {
+  using Stored = typename Logits::non_const_value_type;
+  using Value = Real<Stored>;
+  if (target >= static_cast<int>(logits.extent(1))) return;
+  const Value power = exponential(logit);
+  logits(row, target) = static_cast<Stored>(power * static_cast<Value>(factor) - static_cast<Value>(scale));
 }
 
 /// cross_entropy, or cross_entropy_backward for with_gradient, where a row fits the registers of `threads` threads (on
@@ -125,17 +136,24 @@ void cross_entropy_in_registers(const char* label, const ExecutionSpace& space, 
       KOKKOS_LAMBDA(const typename Policy::member_type& team) {
         const int row = team.league_rank();
         const int target = targets(row);
+        // nvcc wants captures to be outside of a constexpr if.
+        const Logits& given = logits;
+        const double factor = scale;
         if (target < 0) {
-          if (with_gradient) store_zeros<N>(team, logits, row);
+          if constexpr (with_gradient) store_zeros<N>(team, given, row);
           Kokkos::single(Kokkos::PerTeam(team), [&] { losses(row) = 0; });
           return;
         }
-        const LogitsInRegisters<Stored, N, count> held(team, logits, row);
+        LogitsInRegisters<Stored, N, count> held(team, logits, row);
         const Value chosen = target_logit(logits, row, target);
         const Value largest = held.largest(team);
         const double sum = held.sum(team, largest);
-        if (with_gradient)
-          held.store_gradient(logits, row, largest, static_cast<Value>(scale / sum), target, static_cast<Value>(scale));
+        if constexpr (with_gradient) {
+          held.store_gradient(given, row, largest, static_cast<Value>(factor / sum));
+          // By the thread that has just written this place.
+          if (target / N % team.team_size() == team.team_rank())
+            store_target_gradient(given, row, target, chosen - largest, factor / sum, factor);
+        }
         Kokkos::single(Kokkos::PerTeam(team),
                        [&] { losses(row) = static_cast<Loss>(target_loss<Logits>(sum, largest, chosen)); });
       });
@@ -242,10 +260,7 @@ void cross_entropy_backward(const ExecutionSpace& space, const Targets& targets,
         });
         team.team_barrier();
         Kokkos::single(Kokkos::PerTeam(team), [&] {
-          if (target < columns) {
-            const Value power = exponential(chosen - largest);
-            logits(row, target) = static_cast<Stored>(power * factor - static_cast<Value>(scale));
-          }
+          store_target_gradient(logits, row, target, chosen - largest, scale / sum, scale);
           losses(row) = static_cast<Loss>(target_loss<Logits>(sum, largest, chosen));
         });
       });

@@ -47,18 +47,19 @@ void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, cons
               }
             },
             squares);
-        const auto inverse =
-            static_cast<Real<Scalar>>(1 / Kokkos::sqrt(static_cast<double>(squares) / columns + epsilon));
+        const auto mean = squares / static_cast<Sum>(columns);
+        const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(mean + static_cast<Sum>(epsilon)));
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
           SWARD_UNROLL
           for (int k = 0; k < count; ++k) {
             const int j = (k * lanes + lane) * N;
             if (j >= columns) continue;
+            forget_conversions(x[k]);
             const auto factor = load_pack<N>(&weight(j));
-            Pack<Scalar, N> result;
+            Pack<Real<Scalar>, N> result;
             SWARD_UNROLL
-            for (int e = 0; e < N; ++e) result[e] = static_cast<Scalar>(x[k][e] * inverse * factor[e]);
-            store_pack(result, &output(row, j));
+            for (int e = 0; e < N; ++e) result[e] = x[k][e] * inverse * factor[e];
+            store_pack(convert_pack<Scalar>(result), &output(row, j));
           }
         });
         Kokkos::single(Kokkos::PerThread(team), [&] { inverse_rms(row) = inverse; });

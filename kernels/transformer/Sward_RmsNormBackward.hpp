@@ -73,8 +73,9 @@ struct RmsNormDeal {
     while (width < team_size && N * count * lanes * width < columns) width *= 2;
   }
   KOKKOS_INLINE_FUNCTION int groups() const { return team_size / width; }
-  KOKKOS_INLINE_FUNCTION int column(int thread, int lane, int k) const {
-    return ((k * width + thread % width) * lanes + lane) * N;
+  /// First column of pack k of a lane of the group's `member`th thread.
+  KOKKOS_INLINE_FUNCTION int column(int member, int lane, int k) const {
+    return ((k * width + member) * lanes + lane) * N;
   }
 };
 
@@ -111,7 +112,9 @@ void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& outpu
         const Parts parts(team.team_scratch(0), deal.groups(), columns);
         const int thread = team.team_rank();
         const int group = thread / deal.width;
+        const int member = thread % deal.width;
         const int step = deal.groups() * depth;
+        const Sum share = Sum(1) / static_cast<Sum>(columns);
         Value sums[count][N] = {};
         int turn = 0;
         for (int base = team.league_rank() * step; base < rows; base += team.league_size() * step, turn ^= 1) {
@@ -124,7 +127,7 @@ void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& outpu
             for (int i = 0; i < depth; ++i) {
               SWARD_UNROLL
               for (int k = 0; k < count; ++k) {
-                const int j = deal.column(thread, lane, k);
+                const int j = deal.column(member, lane, k);
                 if (j >= columns || first + i >= rows) continue;
                 above[i][k] = load_pack<N>(&output_gradient(first + i, j));
                 x[i][k] = load_pack<N>(&input(first + i, j));
@@ -140,7 +143,7 @@ void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& outpu
                 [&](const int lane, Sum& sum) {
                   SWARD_UNROLL
                   for (int k = 0; k < count; ++k) {
-                    const int j = deal.column(thread, lane, k);
+                    const int j = deal.column(member, lane, k);
                     if (j >= columns || first + i >= rows) continue;
                     const auto factor = load_pack<N>(&weight(j));
                     Sum part = 0;
@@ -158,26 +161,26 @@ void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& outpu
           SWARD_UNROLL
           for (int i = 0; i < depth; ++i) {
             if (first + i >= rows) continue;
-            double product = 0;
-            for (int t = group * deal.width; t < (group + 1) * deal.width; ++t)
-              product += static_cast<double>(products(turn, i, t));
+            Sum product = 0;
+            for (int t = 0; t < deal.width; ++t) product += products(turn, i, group * deal.width + t);
             const Value inverse = inverse_rms(first + i);
-            const double cube = static_cast<double>(inverse) * inverse * inverse;
-            const auto along = static_cast<Value>(cube * product / columns);
+            const auto along = static_cast<Value>(product * share) * (inverse * inverse * inverse);
             Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
               SWARD_UNROLL
               for (int k = 0; k < count; ++k) {
-                const int j = deal.column(thread, lane, k);
+                const int j = deal.column(member, lane, k);
                 if (j >= columns) continue;
+                forget_conversions(above[i][k]);
+                forget_conversions(x[i][k]);
                 const auto factor = load_pack<N>(&weight(j));
+                Pack<Value, N> result;
                 SWARD_UNROLL
                 for (int e = 0; e < N; ++e) {
                   const Value scaled = inverse * above[i][k][e];
-                  const Value change = factor[e] * scaled - along * x[i][k][e];
-                  gradient[i][k][e] = static_cast<Scalar>(gradient[i][k][e] + change);
+                  result[e] = gradient[i][k][e] + (factor[e] * scaled - along * x[i][k][e]);
                   sums[k][e] += scaled * x[i][k][e];
                 }
-                store_pack(gradient[i][k], &input_gradient(first + i, j));
+                store_pack(convert_pack<Scalar>(result), &input_gradient(first + i, j));
               }
             });
           }
@@ -185,7 +188,7 @@ void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& outpu
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
           SWARD_UNROLL
           for (int k = 0; k < count; ++k) {
-            const int j = deal.column(thread, lane, k);
+            const int j = deal.column(member, lane, k);
             SWARD_UNROLL
             for (int e = 0; e < N; ++e)
               if (j < columns) parts(group, j + e) = sums[k][e];

@@ -75,16 +75,16 @@ void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const T
               const int column = item / packs * 2 * pairs + pair;
               const auto c = load_pack<N>(&cosine(position, pair));
               const auto s = load_pack<N>(&sine(position, pair));
-              Pack<Scalar, N> turned_a, turned_b;
+              Pack<Real<Scalar>, N> turned_a, turned_b;
               SWARD_UNROLL
               for (int e = 0; e < N; ++e) {
                 const Real<Scalar> along = c[e];
                 const Real<Scalar> across = direction * s[e];
-                turned_a[e] = static_cast<Scalar>(a[k][e] * along - b[k][e] * across);
-                turned_b[e] = static_cast<Scalar>(b[k][e] * along + a[k][e] * across);
+                turned_a[e] = a[k][e] * along - b[k][e] * across;
+                turned_b[e] = b[k][e] * along + a[k][e] * across;
               }
-              store_pack(turned_a, &x(token, column));
-              store_pack(turned_b, &x(token, column + pairs));
+              store_pack(convert_pack<Scalar>(turned_a), &x(token, column));
+              store_pack(convert_pack<Scalar>(turned_b), &x(token, column + pairs));
             }
           }
         });

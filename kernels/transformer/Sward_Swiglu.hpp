@@ -57,11 +57,10 @@ void swiglu_packs(const ExecutionSpace& space, const Gate& gate, const Up& up, c
         SWARD_UNROLL
         for (int k = 0; k < count; ++k) {
           if (!places.exists(k)) continue;
-          Pack<Scalar, N> result;
+          Pack<Real<Scalar>, N> result;
           SWARD_UNROLL
-          for (int e = 0; e < N; ++e)
-            result[e] = static_cast<Scalar>(x[k][e] * sigmoid<Scalar>(x[k][e]) * linear[k][e]);
-          store_pack(result, &output(places.row(k), places.column(k)));
+          for (int e = 0; e < N; ++e) result[e] = x[k][e] * sigmoid<Scalar>(x[k][e]) * linear[k][e];
+          store_pack(convert_pack<Scalar>(result), &output(places.row(k), places.column(k)));
         }
       });
 }
@@ -124,16 +123,16 @@ void swiglu_backward_packs(const ExecutionSpace& space, const Gate& gate, const 
         SWARD_UNROLL
         for (int k = 0; k < count; ++k) {
           if (!places.exists(k)) continue;
-          Pack<Scalar, N> by_gate;
-          Pack<typename UpGradient::non_const_value_type, N> by_up;
+          Pack<Real<Scalar>, N> by_gate, by_up;
           SWARD_UNROLL
           for (int e = 0; e < N; ++e) {
             const SwigluGradient<Scalar> gradient(x[k][e], linear[k][e], above[k][e]);
-            by_gate[e] = static_cast<Scalar>(gradient.gate);
-            by_up[e] = static_cast<typename UpGradient::non_const_value_type>(gradient.up);
+            by_gate[e] = gradient.gate;
+            by_up[e] = gradient.up;
           }
-          store_pack(by_gate, &gate_gradient(places.row(k), places.column(k)));
-          store_pack(by_up, &up_gradient(places.row(k), places.column(k)));
+          store_pack(convert_pack<Scalar>(by_gate), &gate_gradient(places.row(k), places.column(k)));
+          store_pack(convert_pack<typename UpGradient::non_const_value_type>(by_up),
+                     &up_gradient(places.row(k), places.column(k)));
         }
       });
 }

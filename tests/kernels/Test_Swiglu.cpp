@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "Sward_AllClose.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_CentralDifferences.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_Swiglu.hpp"
@@ -35,7 +36,7 @@ double silu_slope(double x) {
 }
 
 template <class Scalar, class Space>
-void agrees_with_definition(std::size_t rows, std::size_t columns, double tolerance) {
+void agrees_with_definition(std::size_t rows, std::size_t columns, double tolerance, double absolute) {
   const Gated<Scalar, Space> g(rows, columns);
   const auto gate_gradient = poisoned_matrix<Scalar, Space>(rows, columns);
   const auto up_gradient = poisoned_matrix<Scalar, Space>(rows, columns);
@@ -45,7 +46,7 @@ void agrees_with_definition(std::size_t rows, std::size_t columns, double tolera
   const auto up = to_host(g.up);
   const auto above = to_host(g.above);
   const auto expect = [&](const auto& actual, const auto& value) {
-    EXPECT_TRUE(all_close(actual, make_matrix<double, Kokkos::HostSpace>(rows, columns, value), tolerance, tolerance));
+    EXPECT_TRUE(all_close(actual, make_matrix<double, Kokkos::HostSpace>(rows, columns, value), tolerance, absolute));
   };
   const auto at = [](const auto& view, std::size_t i, std::size_t j) { return static_cast<double>(view(i, j)); };
   expect(g.output, [&](std::size_t i, std::size_t j) { return silu(at(gate, i, j)) * at(up, i, j); });
@@ -56,8 +57,10 @@ void agrees_with_definition(std::size_t rows, std::size_t columns, double tolera
 
 TYPED_TEST(Swiglu, AgreesWithDefinition) {
   for (const std::size_t columns : {1, 11, 171, 1024}) {
-    agrees_with_definition<double, TypeParam>(5, columns, 1e-14);
-    agrees_with_definition<float, TypeParam>(5, columns, 1e-6);
+    agrees_with_definition<double, TypeParam>(5, columns, 1e-14, 1e-14);
+    agrees_with_definition<float, TypeParam>(5, columns, 1e-6, 1e-6);
+    // In float with an exponential of 2^-22 + 8 * 2^-24, and one rounding to 8 bits.
+    agrees_with_definition<BFloat16, TypeParam>(5, columns, 0x1p-9 + 2e-6, 4e-6);
   }
 }
 
@@ -82,6 +85,36 @@ TYPED_TEST(Swiglu, GradientsMayTakeThePlaceOfGateAndUp) {
   swiglu_backward(TypeParam(), g.gate, g.up, g.above, g.gate, g.up);
   EXPECT_TRUE(all_close(g.gate, gate_gradient, 0, 0));
   EXPECT_TRUE(all_close(g.up, up_gradient, 0, 0));
+}
+
+TYPED_TEST(Swiglu, TakesPacks) {
+  const Gated<BFloat16, TypeParam> g(6, 304);
+  const auto output = poisoned_matrix<BFloat16, TypeParam>(6, 304);
+  const auto gate_gradient = poisoned_matrix<BFloat16, TypeParam>(6, 304);
+  const auto up_gradient = poisoned_matrix<BFloat16, TypeParam>(6, 304);
+  swiglu(TypeParam(), g.gate, g.up, g.output);
+  swiglu_packs<8>(TypeParam(), g.gate, g.up, output);
+  swiglu_backward(TypeParam(), g.gate, g.up, g.above, gate_gradient, up_gradient);
+  swiglu_backward_packs<8>(TypeParam(), g.gate, g.up, g.above, g.gate, g.up);
+  // Compilers may fuse a product and a sum here and not there: a tie may then go the other way.
+  EXPECT_TRUE(all_close(output, g.output, 0x1p-7, 0));
+  EXPECT_TRUE(all_close(g.gate, gate_gradient, 0x1p-7, 1e-6));
+  EXPECT_TRUE(all_close(g.up, up_gradient, 0x1p-7, 0));
+}
+
+/// Gate and up side by side in one matrix, their gradients in their place.
+TYPED_TEST(Swiglu, TakesRangesOfColumns) {
+  const Gated<BFloat16, TypeParam> apart(5, 64);
+  const auto gate = to_host(apart.gate), up = to_host(apart.up);
+  const auto packed = make_matrix<BFloat16, TypeParam>(
+      5, 128, [&](std::size_t i, std::size_t j) { return j < 64 ? gate(i, j) : up(i, j - 64); });
+  const auto columns = [&](std::size_t first) {
+    return Kokkos::subview(packed, Kokkos::ALL, std::pair<std::size_t, std::size_t>(first, first + 64));
+  };
+  swiglu_backward(TypeParam(), columns(0), columns(64), apart.above, columns(0), columns(64));
+  swiglu_backward(TypeParam(), apart.gate, apart.up, apart.above, apart.gate, apart.up);
+  EXPECT_TRUE(all_close(columns(0), apart.gate, 0, 0));
+  EXPECT_TRUE(all_close(columns(64), apart.up, 0, 0));
 }
 
 TYPED_TEST(Swiglu, LargeGatesStayFinite) {
