@@ -16,6 +16,7 @@
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_Optimizer.hpp"
 #include "Sward_Philox.hpp"
+#include "Sward_ProductTimes.hpp"
 #include "Sward_Program.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
 #include <cuda_runtime_api.h>
@@ -43,6 +44,8 @@ struct Arguments {
   int steps = 30;
   int warmup = 8;
   bool labels = false;
+  bool products = false;
+  bool deterministic = true;
 };
 
 Case read_case(const std::string& text) {
@@ -131,7 +134,9 @@ class Step {
  private:
   void place(Arena<Space>& arena, const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
     optimizer_.reset();
-    model_.emplace(arena, c.shape, c.batch, recompute_level(arguments.recompute));
+    BatchShape batch = c.batch;
+    batch.deterministic = arguments.deterministic;
+    model_.emplace(arena, c.shape, batch, recompute_level(arguments.recompute));
     optimizer_.emplace(arena, model_->parameters(), model_->weights(), c.batch.tokens(),
                        optimizer_options(c, arguments.state), communicator);
   }
@@ -181,6 +186,7 @@ void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>
   line["precision"] = arguments.precision;
   line["recompute"] = arguments.recompute;
   line["state"] = arguments.state;
+  line["deterministic"] = arguments.deterministic;
   line["step_seconds"] = seconds;
   line["tokens_per_second"] = std::round(tokens / seconds);
   line["executed_tflops"] = tokens * operations_per_token(c) / seconds * 1e-12;
@@ -215,6 +221,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"float", "bfloat16", "int8"}));
   app.add_option("--steps", arguments.steps, "timed updates")->check(CLI::PositiveNumber);
   app.add_option("--warmup", arguments.warmup, "updates before them")->check(CLI::PositiveNumber);
+  app.add_flag("--products", arguments.products, "after it, all products by cuBLASLt of all cases by themselves");
+  app.add_flag("!--nondeterministic", arguments.deterministic, "attention may add in any order");
   app.add_flag("--labels", arguments.labels, "after it, a step in which each kernel is waited for: time by label");
   CLI11_PARSE(app, argc, argv);
   return run_parallel_program("perf_step", argc, argv, [&] {
@@ -226,6 +234,7 @@ int main(int argc, char** argv) {
       else
         time_case<BFloat16>(c, arguments, communicator);
     }
+    if (arguments.products) Perf::print_product_times();
     return 0;
   });
 }

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "Sward_Arena.hpp"
-#include "Sward_Attention.hpp"
 #include "Sward_GradientSink.hpp"
 #include "Sward_LlamaShape.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_Real.hpp"
+#include "Sward_RotaryAttention.hpp"
 
 namespace Sward {
 
@@ -114,17 +114,6 @@ class Llama {
   /// The weights of `first` and of the parameters that are stacked below it, `rows` in all, as one matrix.
   Matrix stacked_weight(int first, std::int64_t rows) const;
   std::int64_t query_key_value_size() const { return shape_.hidden_size + 2 * shape_.key_value_size(); }
-  /// Columns of a matrix of queries, keys and values side by side.
-  Matrix query_of(const Matrix& packed) const { return columns_of(packed, 0, shape_.hidden_size); }
-  Matrix key_of(const Matrix& packed) const { return columns_of(packed, shape_.hidden_size, shape_.key_value_size()); }
-  Matrix value_of(const Matrix& packed) const {
-    return columns_of(packed, shape_.hidden_size + shape_.key_value_size(), shape_.key_value_size());
-  }
-  /// Queries and keys, all of whose heads are rotated alike.
-  Matrix rotated_of(const Matrix& packed) const {
-    return columns_of(packed, 0, shape_.hidden_size + shape_.key_value_size());
-  }
-  int rotated_heads() const { return static_cast<int>(shape_.num_heads + shape_.num_key_value_heads); }
   Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, width_); }
   Matrix up_of(const Matrix& packed) const { return columns_of(packed, width_, width_); }
   /// Of columns that are as many as intermediate_size, those that are no padding.

@@ -67,18 +67,14 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Gradients& g = gradients_;
   deliver(sink, block.output, g.hidden, a.output);
   input_gradient(space, g.hidden, weight(block.output), g.output);
-  const Matrix query = query_of(g.query_key_value);
-  const Matrix key = key_of(g.query_key_value);
-  const Matrix value = value_of(g.query_key_value);
+  const AttentionShape shape = attention_shape();
   with_first_keys([&](const auto& first_keys) {
-    attention_backward(space, attention_shape(), first_keys, query_of(a.query_key_value), key_of(a.query_key_value),
-                       value_of(a.query_key_value), a.output, a.logsumexp, g.output, g.delta, query, key, value,
-                       attention_workspace_);
+    rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
+                              g.output, g.delta, g.query_key_value, attention_workspace_);
   });
-  rotary_embedding_backward(space, cosine_, sine_, rotated_heads(), rotated_of(g.query_key_value));
-  deliver(sink, block.query, query, a.normed);
-  deliver(sink, block.key, key, a.normed);
-  deliver(sink, block.value, value, a.normed);
+  deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
+  deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
+  deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
   input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
                     g.norm_partials, dense_vector(sink, block.attention_norm));

@@ -102,10 +102,9 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
   const Matrix input = hidden_[batch_.training ? layer : 0];
   rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
   linear(space, a.normed, stacked_weight(block.query, query_key_value_size()), a.query_key_value);
-  rotary_embedding(space, cosine_, sine_, rotated_heads(), rotated_of(a.query_key_value));
   with_first_keys([&](const auto& first_keys) {
-    attention(space, attention_shape(), first_keys, query_of(a.query_key_value), key_of(a.query_key_value),
-              value_of(a.query_key_value), a.output, a.logsumexp, attention_workspace_);
+    rotary_attention(space, attention_shape(), first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
+                     attention_workspace_);
   });
 }
 
