@@ -224,7 +224,7 @@ void read_run(ConfigurationTable& table, Configuration& configuration) {
   require_default(table, "run.shard", "none");
   require_default(table, "run.message", "float");
   require_default(table, "run.embedding_message", "dense");
-  table.boolean("run.deterministic", true);
+  configuration.deterministic = table.boolean("run.deterministic", true);
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ struct Configuration {
   OutputOptions output;
   std::uint64_t seed = 0;
   Recompute recompute = Recompute::none;
+  bool deterministic = true;  ///< the same bits in every run; vendors' kernels may be faster without
   std::string text;  ///< the configuration as it was read, for the checkpoint
 };
 

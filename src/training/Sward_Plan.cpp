@@ -18,7 +18,7 @@ using Space = Kokkos::DefaultExecutionSpace;
 
 BatchShape batch_of(const Configuration& configuration) {
   return {static_cast<std::size_t>(configuration.batch.micro),
-          static_cast<std::size_t>(configuration.data.sequence_length), true};
+          static_cast<std::size_t>(configuration.data.sequence_length), true, configuration.deterministic};
 }
 
 const std::vector<std::pair<Recompute, std::string>>& recompute_levels() {
