@@ -32,7 +32,7 @@ inline constexpr bool has_cudnn = false;
 #endif
 
 /// Whether cuDNN has a forward and a backward pass for the shape. It refuses the backward pass of single tokens, and
-/// head sizes that are no multiple of 8; 128 is the largest size with which this was used.
+/// head sizes that are no multiple of 8; larger ones than 128 are left to the portable kernels.
 inline bool is_cudnn_shape(const AttentionShape& shape) {
   return shape.sequences > 0 && shape.length > 1 && shape.head_size % 8 == 0 && shape.head_size <= 128;
 }
