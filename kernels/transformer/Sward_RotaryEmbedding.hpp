@@ -58,7 +58,7 @@ void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const T
         const int position = token % length;
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
           for (int first = lane; first < heads * packs; first += count * lanes) {
-            Pack<Scalar, N> a[count], b[count];
+            Pack<Scalar, N> a[count] = {}, b[count] = {};
             SWARD_UNROLL
             for (int k = 0; k < count; ++k) {
               const int item = first + k * lanes;

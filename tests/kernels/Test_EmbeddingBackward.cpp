@@ -131,8 +131,11 @@ void sorts_by_token_and_position(std::size_t count, std::size_t vocabulary) {
   std::size_t place = 0;
   for (std::size_t token = 0; token < vocabulary; ++token) {
     EXPECT_EQ(static_cast<std::size_t>(starts(token)), place) << token;
-    for (std::size_t i = 0; i < count; ++i)
-      if (t(i) == static_cast<int>(token)) EXPECT_EQ(static_cast<std::size_t>(order(place++)), i) << token;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (t(i) != static_cast<int>(token)) continue;
+      EXPECT_EQ(static_cast<std::size_t>(order(place)), i) << token;
+      ++place;
+    }
   }
   EXPECT_EQ(static_cast<std::size_t>(starts(vocabulary)), place);
 }
