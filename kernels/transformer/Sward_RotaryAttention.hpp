@@ -96,7 +96,7 @@ void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape
                                const AttentionWorkspace<ExecutionSpace>& workspace) {
   if constexpr (may_be_short_attention<ExecutionSpace, FirstKeys, Packed>) {
     if (uses_short_attention(shape, packed, output)) {
-      ShortAttentionShape strided = short_attention_shape(shape, packed, output);
+      auto strided = short_attention_shape(shape, packed, output);
       strided.packed_gradient_stride = static_cast<std::int64_t>(packed_gradient.stride(0));
       strided.output_gradient_stride = static_cast<std::int64_t>(output_gradient.stride(0));
       const Kokkos::Profiling::ScopedRegion region("Sward::attention_backward::short");

@@ -137,7 +137,7 @@ class Step {
     BatchShape batch = c.batch;
     batch.deterministic = arguments.deterministic;
     model_.emplace(arena, c.shape, batch, recompute_level(arguments.recompute));
-    optimizer_.emplace(arena, model_->parameters(), model_->weights(), c.batch.tokens(),
+    optimizer_.emplace(arena, model_->parameters(), model_->padded_weights(), c.batch.tokens(),
                        optimizer_options(c, arguments.state), communicator);
   }
 

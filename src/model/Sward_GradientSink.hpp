@@ -9,6 +9,7 @@ namespace Sward {
 /// Where the model's backward pass delivers its gradients. Parameters are numbered as in `list_parameters`. Weights and
 /// factors are stored as Scalar, gradients as Real<Scalar>.
 ///
+/// An intermediate size that is padded has the padding in factors and dense gradients too, zeros all.
 /// For each micro-batch the model calls, for every parameter, `accept_factors` (matrices, once or in several pieces of
 /// the tokens) or adds into `dense_gradient` (embedding and norms), and then `complete`. Layers complete from the
 /// output head down to the embedding, so that a sink can send what is finished while the pass goes on.

@@ -55,6 +55,9 @@ class Llama {
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   /// All weights in the order of `parameters()`; norms are 1 x n.
   const std::vector<Matrix>& weights() const { return weights_; }
+  /// The same with the padding of the intermediate size, which is 0 and stays so because its gradients are: what an
+  /// optimizer works on. Factors have the padding too.
+  const std::vector<Matrix>& padded_weights() const { return padded_weights_; }
 
   /// Fills the rotary tables; before the first pass.
   void initialize(const ExecutionSpace& space);
@@ -108,16 +111,12 @@ class Llama {
   Matrix weight(int parameter) const { return weights_[static_cast<std::size_t>(parameter)]; }
   Vector<Scalar> norm_weight(int parameter) const;
   /// The columns of a weight and their padding.
-  Matrix padded_weight(int parameter) const {
-    return stacked_weight(parameter, parameters_[static_cast<std::size_t>(parameter)].rows);
-  }
+  Matrix padded_weight(int parameter) const { return padded_weights_[static_cast<std::size_t>(parameter)]; }
   /// The weights of `first` and of the parameters that are stacked below it, `rows` in all, as one matrix.
   Matrix stacked_weight(int first, std::int64_t rows) const;
   std::int64_t query_key_value_size() const { return shape_.hidden_size + 2 * shape_.key_value_size(); }
   Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, width_); }
   Matrix up_of(const Matrix& packed) const { return columns_of(packed, width_, width_); }
-  /// Of columns that are as many as intermediate_size, those that are no padding.
-  Matrix without_padding(const Matrix& padded) const { return columns_of(padded, 0, shape_.intermediate_size); }
   static Matrix columns_of(const Matrix& packed, std::int64_t first, std::int64_t count) {
     return Kokkos::subview(packed, Kokkos::ALL, std::pair<std::int64_t, std::int64_t>(first, first + count));
   }
@@ -146,6 +145,7 @@ class Llama {
   Recompute recompute_;
   std::vector<ParameterInfo> parameters_;
   std::vector<Matrix> weights_;
+  std::vector<Matrix> padded_weights_;
   /// Stacks of weights with padding, which is 0 and stays so: its gradients are.
   std::vector<Matrix> padded_stacks_;
   /// intermediate_size and padding: in two bytes an odd size would keep products from the aligned accesses they need.

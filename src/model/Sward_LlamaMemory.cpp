@@ -100,7 +100,9 @@ void Llama<ExecutionSpace, Scalar>::plan_stack(Arena<ExecutionSpace>& arena, std
     const auto own_rows = static_cast<std::size_t>(parameters_[i].rows);
     const auto own_columns = static_cast<std::size_t>(parameters_[i].columns);
     weights_.push_back(Kokkos::subview(stack, std::pair(row, row + own_rows), std::pair(std::size_t{0}, own_columns)));
-    row += padded(parameters_[i].rows, has_wide_rows);
+    const std::size_t end_row = row + padded(parameters_[i].rows, has_wide_rows);
+    padded_weights_.push_back(Kokkos::subview(stack, std::pair(row, end_row), Kokkos::ALL));
+    row = end_row;
   }
 }
 

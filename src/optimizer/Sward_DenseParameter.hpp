@@ -18,8 +18,11 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using typename Base::GradientMatrix;
   using typename Base::Matrix;
 
-  DenseParameter(Arena<ExecutionSpace>& arena, const std::string& name, Matrix weight, const AdamConstants& adam)
-      : weight_(weight), moments_(arena, name, weight.extent(0), weight.extent(1), adam.state), adam_(adam) {}
+  DenseParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, Matrix weight, const AdamConstants& adam)
+      : info_(info),
+        weight_(weight),
+        moments_(arena, info.name, weight.extent(0), weight.extent(1), adam.state),
+        adam_(adam) {}
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
     return {weight_.extent(0), weight_.extent(1)};
@@ -60,11 +63,12 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   std::size_t refresh_elements() const override { return 0; }
 
   void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) override {
-    moments_.visit_state(visitor);
+    moments_.visit_state(visitor, static_cast<std::size_t>(info_.rows), static_cast<std::size_t>(info_.columns));
     visitor.visit("count", count_);
   }
 
  private:
+  ParameterInfo info_;
   Matrix weight_;
   GradientMatrix gradient_;
   MomentPair<ExecutionSpace, Value> moments_;

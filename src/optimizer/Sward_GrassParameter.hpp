@@ -8,6 +8,7 @@
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_MpiCommunicator.hpp"
+#include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
@@ -30,11 +31,11 @@ struct GrassConstants {
   std::uint64_t seed = 0;  ///< the same on all ranks, so that they sample alike
 };
 
-/// The dimension that the rule selects from in a rows x columns weight; a tie selects rows.
-inline Side selected_side(GrassConstants::SideRule rule, std::size_t rows, std::size_t columns) {
+/// The dimension that the rule selects from in a weight; a tie selects rows.
+inline Side selected_side(GrassConstants::SideRule rule, const ParameterInfo& weight) {
   if (rule == GrassConstants::SideRule::rows) return Side::rows;
   if (rule == GrassConstants::SideRule::columns) return Side::columns;
-  return rows <= columns ? Side::rows : Side::columns;
+  return weight.rows <= weight.columns ? Side::rows : Side::columns;
 }
 
 /// Scratch that all projected matrices of an optimizer share, because they are worked on one after another.
@@ -63,24 +64,23 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using typename Base::Matrix;
   using Workspace = GrassWorkspace<ExecutionSpace, Scalar>;
 
-  GrassParameter(Arena<ExecutionSpace>& arena, std::string name, int number, Matrix weight, const AdamConstants& adam,
-                 const GrassConstants& grass, const Workspace& workspace, Communicator<MpiSpace>& communicator)
-      : name_(std::move(name)),
-        number_(number),
-        weight_(weight),
-        adam_(adam),
-        grass_(grass),
-        workspace_(workspace),
-        communicator_(communicator) {
-    selection_.side = selected_side(grass.side, weight.extent(0), weight.extent(1));
-    const std::size_t extent = weight.extent(selection_.side == Side::rows ? 0 : 1);
+  GrassParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, int number, Matrix weight,
+                 const AdamConstants& adam, const GrassConstants& grass, const Workspace& workspace,
+                 Communicator<MpiSpace>& communicator)
+      : info_(info), number_(number), adam_(adam), grass_(grass), workspace_(workspace), communicator_(communicator) {
+    selection_.side = selected_side(grass.side, info);
+    const bool by_rows = selection_.side == Side::rows;
+    const auto extent = static_cast<std::size_t>(by_rows ? info.rows : info.columns);
+    // Padding is never selected.
+    weight_ = by_rows ? Matrix(Kokkos::subview(weight, first_of(extent), Kokkos::ALL))
+                      : Matrix(Kokkos::subview(weight, Kokkos::ALL, first_of(extent)));
     const std::size_t rank = std::min(static_cast<std::size_t>(grass.rank), extent);
     selection_.extent = static_cast<int>(extent);
     constexpr BlockKind state = BlockKind::optimizer_state;
-    selection_.rows = arena.template vector<int>(name_ + " rows", state, rank);
-    selection_.scale = arena.template vector<float>(name_ + " scale", state, rank);
+    selection_.rows = arena.template vector<int>(info.name + " rows", state, rank);
+    selection_.scale = arena.template vector<float>(info.name + " scale", state, rank);
     const auto [rows, columns] = gradient_extents();
-    moments_.emplace(arena, name_, rows, columns, adam.state);
+    moments_.emplace(arena, info.name, rows, columns, adam.state);
   }
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
@@ -110,6 +110,12 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
     const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
     gradient_is_empty_ = false;
+    const auto extent = static_cast<std::size_t>(selection_.extent);
+    if (selection_.side == Side::rows) {
+      output_gradient = Kokkos::subview(output_gradient, Kokkos::ALL, first_of(extent));
+    } else {
+      input = Kokkos::subview(input, Kokkos::ALL, first_of(extent));
+    }
     if (choosing_) {
       matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, full_gradient());
       return;
@@ -119,7 +125,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   GradientMatrix dense_gradient(const ExecutionSpace&) override {
-    throw std::logic_error("Sward::GrassParameter: " + name_ + " takes factors, not a dense gradient");
+    throw std::logic_error("Sward::GrassParameter: " + info_.name + " takes factors, not a dense gradient");
   }
 
   void complete(const ExecutionSpace& space) override {
@@ -148,13 +154,18 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) override {
     visitor.visit("rows", selection_.rows, selection_.extent);
     visitor.visit("scale", selection_.scale);
-    moments_->visit_state(visitor);
+    const std::size_t rank = selection_.rows.extent(0);
+    const bool by_rows = selection_.side == Side::rows;
+    moments_->visit_state(visitor, by_rows ? rank : static_cast<std::size_t>(info_.rows),
+                          by_rows ? static_cast<std::size_t>(info_.columns) : rank);
     visitor.visit("count", count_);
   }
 
   const RowSelection<ExecutionSpace>& selection() const { return selection_; }
 
  private:
+  static std::pair<std::size_t, std::size_t> first_of(std::size_t count) { return {0, count}; }
+
   bool needs_norms() const {
     return grass_.selection != Selection::uniform && grass_.selection != Selection::uniform_replacement;
   }
@@ -182,7 +193,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     }
     choosing_ = false;
 #ifndef NDEBUG
-    check_same_selection(space, selection_, name_, communicator_);
+    check_same_selection(space, selection_, info_.name, communicator_);
 #endif
   }
 
@@ -200,7 +211,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     return std::min(1.0, static_cast<double>(count_) / static_cast<double>(grass_.refresh_warmup));
   }
 
-  std::string name_;
+  ParameterInfo info_;
   int number_;
   Matrix weight_;
   GradientMatrix gradient_;

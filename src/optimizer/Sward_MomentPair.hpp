@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "Sward_Arena.hpp"
@@ -58,10 +59,11 @@ class MomentPair {
     });
   }
 
-  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) {
+  /// The first `rows` and `columns` of both; what lies beyond is padding.
+  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor, std::size_t rows, std::size_t columns) {
     use([&](const auto& first, const auto& second) {
-      visit(visitor, "first_moment", first);
-      visit(visitor, "second_moment", second);
+      visit(visitor, "first_moment", first, rows, columns);
+      visit(visitor, "second_moment", second, rows, columns);
     });
   }
 
@@ -76,13 +78,19 @@ class MomentPair {
   }
 
   template <class View>
-  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const View& moment) {
-    visitor.visit(name, moment);
+  static View corner(const View& moment, std::size_t rows, std::size_t columns) {
+    return Kokkos::subview(moment, std::pair<std::size_t, std::size_t>(0, rows),
+                           std::pair<std::size_t, std::size_t>(0, columns));
+  }
+  template <class View>
+  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const View& moment,
+                    std::size_t rows, std::size_t columns) {
+    visitor.visit(name, corner(moment, rows, columns));
   }
   static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name,
-                    const MomentCodes<ExecutionSpace>& moment) {
-    visitor.visit(name, moment.codes);
-    const std::size_t blocks = moment.scales.extent(0) * moment.scales.extent(1);
+                    const MomentCodes<ExecutionSpace>& moment, std::size_t rows, std::size_t columns) {
+    visitor.visit(name, corner(moment.codes, rows, columns));
+    const std::size_t blocks = rows * moment.scales.extent(1);
     visitor.visit(name + "_scales", typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), blocks));
   }
 

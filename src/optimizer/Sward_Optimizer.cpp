@@ -21,11 +21,9 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
     if (parameter.kind == ParameterKind::norm) adam.weight_decay = 0.0;
     if (is_projected(parameter)) {
       states_.push_back(std::make_unique<GrassParameter<ExecutionSpace, Scalar>>(
-          arena, parameter.name, static_cast<int>(i), weights[i], adam, options.grass_constants, workspace_,
-          communicator));
+          arena, parameter, static_cast<int>(i), weights[i], adam, options.grass_constants, workspace_, communicator));
     } else {
-      states_.push_back(
-          std::make_unique<DenseParameter<ExecutionSpace, Scalar>>(arena, parameter.name, weights[i], adam));
+      states_.push_back(std::make_unique<DenseParameter<ExecutionSpace, Scalar>>(arena, parameter, weights[i], adam));
     }
   }
   plan_messages(arena);
@@ -45,7 +43,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   std::size_t extent = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (!is_projected(parameters_[i])) continue;
-    const Side side = selected_side(options_.grass_constants.side, weights[i].extent(0), weights[i].extent(1));
+    const Side side = selected_side(options_.grass_constants.side, parameters_[i]);
     // A measuring arena's views have extents but no data, and to Kokkos their size is then 0.
     largest = std::max(largest, weights[i].extent(0) * weights[i].extent(1));
     extent = std::max(extent, weights[i].extent(side == Side::rows ? 0 : 1));

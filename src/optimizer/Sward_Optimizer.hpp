@@ -51,7 +51,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   using typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
   using typename GradientSink<ExecutionSpace, Scalar>::Matrix;
 
-  /// `weights` in the order of `parameters`; `tokens` is the most that one accept_factors call brings.
+  /// `weights` in the order of `parameters`, with padding of zeros if there is any; `tokens` is the most that one
+  /// accept_factors call brings.
   Optimizer(Arena<ExecutionSpace>& arena, const std::vector<ParameterInfo>& parameters,
             const std::vector<Matrix>& weights, std::size_t tokens, const OptimizerOptions& options,
             Communicator<MpiSpace>& communicator);

@@ -97,7 +97,7 @@ void place_training(Arena<Space>& arena, const Configuration& configuration, int
   options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
                             options.clip == 0.0 && !configuration.skip_nonfinite;
   model.emplace(arena, configuration.shape, batch, configuration.recompute);
-  optimizer.emplace(arena, model->parameters(), model->weights(), batch.tokens(), options, communicator);
+  optimizer.emplace(arena, model->parameters(), model->padded_weights(), batch.tokens(), options, communicator);
 }
 
 void check_batch(const Configuration& configuration, int ranks) {
