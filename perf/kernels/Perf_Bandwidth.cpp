@@ -15,7 +15,7 @@
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_RowNorms.hpp"
 #include "Sward_Scale.hpp"
-#include "Sward_SquaredNorm.hpp"
+#include "Sward_SquaredNorms.hpp"
 #include "Sward_Swiglu.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -258,13 +258,17 @@ void bf16_gather_columns(benchmark::State& state) {
 
 Floats random_floats(std::size_t rows, std::size_t columns) { return random_matrix(rows, columns, 7); }
 
-void float_squared_norm(benchmark::State& state) {
+void float_squared_norms(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
   const auto columns = static_cast<std::size_t>(state.range(1));
-  const Kokkos::View<double, Space> result("result");
+  const Vector<double, Space> result("result", 1);
+  const Vector<double, Space> partials("partials", VectorParts::most * squared_norm_slices<Space>);
   measure_bandwidth(
       state, 4 * area(rows, columns), [&] { return random_floats(rows, columns); },
-      [&](const Floats& x) { squared_norm(Space(), x, result); });
+      [&](const Floats& x) {
+        const Kokkos::View<const float*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>> values(x.data(), x.size());
+        squared_norms(Space(), values, VectorParts{1, {x.size()}}, partials, result);
+      });
 }
 
 void float_row_norms(benchmark::State& state) {
@@ -291,7 +295,7 @@ SWARD_PERF_BANDWIDTH(bf16_cross_entropy_backward)->Arg(32000)->Arg(50304)->Arg(1
 SWARD_PERF_BANDWIDTH(bf16_embedding)->Args({2048, 32000});
 SWARD_PERF_BANDWIDTH(bf16_embedding_backward)->Args({2048, 32000, 16384})->Args({2048, 32000, 65536});
 SWARD_PERF_BANDWIDTH(bf16_gather_columns)->Args({2048, 512})->Args({5504, 512});
-SWARD_PERF_BANDWIDTH(float_squared_norm)->Args({512, 5504})->Args({5504, 512});
+SWARD_PERF_BANDWIDTH(float_squared_norms)->Args({512, 5504})->Args({5504, 512});
 SWARD_PERF_BANDWIDTH(float_row_norms)->Args({2048, 5504, 0})->Args({5504, 2048, 1});
 
 }  // namespace

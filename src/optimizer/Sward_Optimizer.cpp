@@ -5,7 +5,6 @@
 #include <map>
 
 #include "Sward_DenseParameter.hpp"
-#include "Sward_SquaredNorm.hpp"
 
 namespace Sward {
 
@@ -28,6 +27,9 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
   }
   plan_messages(arena);
   squares_ = arena.template vector<double>("squared gradient norms", BlockKind::workspace, parameters.size());
+  partial_squares_ = arena.template vector<double>(
+      "partial squared norms", BlockKind::workspace,
+      std::size_t{VectorParts::most} * static_cast<std::size_t>(squared_norm_slices<ExecutionSpace>));
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -86,6 +88,9 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const std::string label = message_label(parameters_[i]);
     if (members[label].empty()) labels.push_back(label);
+    // The squared norms of a message's parameters are taken together.
+    require(members[label].empty() || members[label].back() + 1 == i, "Sward::Optimizer",
+            "the parameters of " + label + " must follow each other");
     members[label].push_back(i);
     message_of_[i] = labels.size() - 1;
     const auto [rows, columns] = states_[i]->gradient_extents();
@@ -106,11 +111,15 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
     messages_.emplace_back(label, typename Message::Vector(gradients.data(), sizes[label]),
                            static_cast<int>(members[label].size()));
     Real<Scalar>* data = gradients.data();
+    VectorParts parts;
+    std::size_t end = 0;
     for (const std::size_t i : members[label]) {
       const auto [rows, columns] = states_[i]->gradient_extents();
+      parts.ends[static_cast<std::size_t>(parts.count++)] = end += rows * columns;
       states_[i]->set_gradient(GradientMatrix(data, rows, columns));
       if (data != nullptr) data += rows * columns;
     }
+    parts_.push_back(parts);
   }
 }
 
@@ -165,7 +174,7 @@ void Optimizer<ExecutionSpace, Scalar>::progress_messages() {
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
   for (Message& message : messages_) message.wait(communicator_);
-  for (std::size_t i = 0; i < states_.size() && !options_.updates_at_once; ++i) take_squared_norm(i);
+  for (std::size_t i = 0; i < messages_.size() && !options_.updates_at_once; ++i) take_squared_norms(i);
   using HostView =
       Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Kokkos::deep_copy(space_, HostView(host_squares_.data(), host_squares_.size()), squares_);
@@ -192,18 +201,20 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::take_squared_norm(std::size_t parameter) {
-  squared_norm(space_, states_[parameter]->gradient(), Kokkos::subview(squares_, parameter));
+void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) {
+  const auto first =
+      static_cast<std::size_t>(std::find(message_of_.begin(), message_of_.end(), message) - message_of_.begin());
+  const std::size_t end = first + static_cast<std::size_t>(parts_[message].count);
+  squared_norms(space_, messages_[message].gradients(), parts_[message], partial_squares_,
+                Kokkos::subview(squares_, std::pair(first, end)));
 }
 
 /// The gradients of a message are complete, and nothing else needs them.
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (message_of_[i] != message) continue;
-    take_squared_norm(i);
-    states_[i]->update(space_, {learning_rate_, 1.0, rounding_of(i)});
-  }
+  take_squared_norms(message);
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    if (message_of_[i] == message) states_[i]->update(space_, {learning_rate_, 1.0, rounding_of(i)});
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -10,6 +10,7 @@
 #include "Sward_LayerMessage.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
+#include "Sward_SquaredNorms.hpp"
 
 namespace Sward {
 
@@ -103,7 +104,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);
   Rounding rounding_of(std::size_t parameter) const;
-  void take_squared_norm(std::size_t parameter);
+  void take_squared_norms(std::size_t message);
   void update_message(std::size_t message);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
@@ -116,7 +117,9 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::vector<std::unique_ptr<State>> states_;
   std::vector<Message> messages_;
   std::vector<std::size_t> message_of_;  ///< by parameter
+  std::vector<VectorParts> parts_;       ///< by message: its parameters, whose numbers follow each other
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> squares_;
+  Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> partial_squares_;
   std::vector<double> host_squares_;
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;

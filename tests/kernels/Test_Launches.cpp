@@ -28,7 +28,7 @@
 #include "Sward_Scale.hpp"
 #include "Sward_SelectTopRows.hpp"
 #include "Sward_SelectionMemory.hpp"
-#include "Sward_SquaredNorm.hpp"
+#include "Sward_SquaredNorms.hpp"
 #include "Sward_Swiglu.hpp"
 #include "Sward_TestSpaces.hpp"
 
@@ -67,7 +67,8 @@ struct Operands {
   Vector<int, Space> targets = make_vector<int, Space>(tokens, [](std::size_t i) { return static_cast<int>(i); });
   Matrix<float, Space> partials{"partials", rms_norm_partial_rows<Space>, hidden};
   Vector<int, Space> places{"places", embedding_workspace_size(tokens, hidden)};
-  Kokkos::View<double, Space> square_sum{"square sum"};
+  Vector<double, Space> squares{"squares", 1};
+  Vector<double, Space> partial_squares{"partial squares", VectorParts::most* squared_norm_slices<Space>};
   SelectionMemory<Space> memory{hidden, rank};
   SelectionMemory<Space> of_columns = given_selection<Space>({0, 3, 3, 7}, {1, 1, 1, 1}, hidden, Side::columns);
   OwnedMoment<EightBits, Space> codes{tokens, hidden}, gathered_codes{tokens, rank};
@@ -118,7 +119,9 @@ void call_basic_kernels(const Space& space, const Operands<Space>& x) {
   fill(space, x.c, 1.0F);
   fill(space, x.by_token, 1.0F);
   scale(space, x.c, 2.0F);
-  squared_norm(space, x.a, x.square_sum);
+  squared_norms(space,
+                Kokkos::View<float*, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(x.a.data(), tokens * hidden),
+                VectorParts{1, {tokens * hidden}}, x.partial_squares, x.squares);
   normal_values(space, Draw{1, 2, 3}, 1.0, x.d);
   matrix_product(space, Transpose::no, Transpose::no, 1.0F, x.a, x.square, 0.0F, x.b);
   matrix_product(space, Transpose::no, Transpose::yes, 1.0F, x.a, x.square, 0.0F, x.b);
