@@ -13,9 +13,13 @@ struct Run {
   std::string method;
   std::string selection;
   std::string order;
+  std::vector<std::string> more = {};  ///< settings that go over those of all runs
 };
 
-void PrintTo(const Run& run, std::ostream* out) { *out << run.method << " " << run.selection << " " << run.order; }
+void PrintTo(const Run& run, std::ostream* out) {
+  *out << run.method << " " << run.selection << " " << run.order;
+  for (const std::string& setting : run.more) *out << " " << setting;
+}
 
 /// A training folder that rank 0 makes and all ranks use.
 class SharedFolder {
@@ -37,23 +41,40 @@ class SharedFolder {
   /// (0: never). True if the last update was reached.
   bool train(const Run& run, const std::string& output, const std::string& resume, std::int64_t stop) {
     // 40 sequences: an epoch of 3 updates and a remainder. The 4 ranks of the largest test take 3 sequences each.
-    const Configuration configuration = read_configuration(
-        path_ / "run.toml",
-        {"data.train=" + (path_ / "short.h5").string(), "data.order=" + run.order, "optimizer.method=" + run.method,
-         "grass.selection=" + run.selection, "grass.refresh_interval=4", "grass.refresh_warmup=3", "batch.sequences=12",
-         "batch.micro=1", "schedule.steps=11", "schedule.warmup_steps=6", "schedule.shape=cosine", "optimizer.clip=0.5",
-         "output.evaluation_interval=5", "output.directory=" + (path_ / output).string()});
-    std::int64_t done = 0;
-    Trainer<float> trainer(configuration, resume, communicator_);
-    return trainer.run([&] { return ++done >= stop && stop > 0 && communicator_.rank() == communicator_.size() - 1; });
+    std::vector<std::string> settings{"data.train=" + (path_ / "short.h5").string(),
+                                      "data.order=" + run.order,
+                                      "optimizer.method=" + run.method,
+                                      "grass.selection=" + run.selection,
+                                      "grass.refresh_interval=4",
+                                      "grass.refresh_warmup=3",
+                                      "batch.sequences=12",
+                                      "batch.micro=1",
+                                      "schedule.steps=11",
+                                      "schedule.warmup_steps=6",
+                                      "schedule.shape=cosine",
+                                      "optimizer.clip=0.5",
+                                      "output.evaluation_interval=5",
+                                      "output.directory=" + (path_ / output).string()};
+    settings.insert(settings.end(), run.more.begin(), run.more.end());
+    const Configuration configuration = read_configuration(path_ / "run.toml", settings);
+    return configuration.precision == Precision::bfloat16 ? train_in<BFloat16>(configuration, resume, stop)
+                                                          : train_in<float>(configuration, resume, stop);
   }
 
   bool is_root() const { return communicator_.rank() == 0; }
+  int ranks() const { return communicator_.size(); }
   std::filesystem::path checkpoint(std::int64_t step, const std::string& output) const {
     return checkpoint_path(path_ / output, step);
   }
 
  private:
+  template <class Scalar>
+  bool train_in(const Configuration& configuration, const std::string& resume, std::int64_t stop) {
+    std::int64_t done = 0;
+    Trainer<Scalar> trainer(configuration, resume, communicator_);
+    return trainer.run([&] { return ++done >= stop && stop > 0 && communicator_.rank() == communicator_.size() - 1; });
+  }
+
   Communicator<MpiSpace> communicator_;
   std::unique_ptr<TrainingFolder> folder_;
   std::filesystem::path path_;
@@ -79,14 +100,31 @@ TEST_P(TrainerRun, StoppedAnywhereItGoesOnToTheSameBits) {
   EXPECT_EQ(timeless_metrics(folder / "out").size(), 11U + 3U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, TrainerRun,
-                         ::testing::Values(Run{"adamw", "norm", "shuffled"}, Run{"adamw", "norm", "sequential"},
-                                           Run{"grass", "top-r", "shuffled"}, Run{"grass", "norm", "sequential"},
-                                           Run{"grass", "norm", "shuffled"}, Run{"grass", "norm-squared", "shuffled"},
-                                           Run{"grass", "uniform", "sequential"},
-                                           Run{"grass", "norm-replacement", "shuffled"},
-                                           Run{"grass", "norm-squared-replacement", "sequential"},
-                                           Run{"grass", "uniform-replacement", "shuffled"}));
+INSTANTIATE_TEST_SUITE_P(
+    Methods, TrainerRun,
+    ::testing::Values(Run{"adamw", "norm", "shuffled"}, Run{"adamw", "norm", "sequential"},
+                      Run{"grass", "top-r", "shuffled"}, Run{"grass", "norm", "sequential"},
+                      Run{"grass", "norm", "shuffled"}, Run{"grass", "norm-squared", "shuffled"},
+                      Run{"grass", "uniform", "sequential"}, Run{"grass", "norm-replacement", "shuffled"},
+                      Run{"grass", "norm-squared-replacement", "sequential"},
+                      Run{"grass", "uniform-replacement", "shuffled"},
+                      Run{"grass", "norm", "shuffled", {"precision.compute=bfloat16"}},
+                      Run{"grass", "norm", "shuffled", {"optimizer.state=int8"}},
+                      Run{"adamw", "norm", "sequential", {"precision.compute=bfloat16", "optimizer.state=bfloat16"}}));
+
+TEST(UpdatesAtOnce, GiveTheSameBitsAsUpdatesBehindThePass) {
+  SharedFolder folder;
+  if (folder.is_root()) write_token_file(folder / "short.h5", random_tokens(321, 32, 3), 32);
+  MPI_Barrier(MPI_COMM_WORLD);
+  // One pass on one rank; clipping that never clips keeps the updates behind it.
+  if (folder.ranks() > 1) GTEST_SKIP() << "several ranks never update at once";
+  Run run{"grass", "norm", "shuffled", {"batch.micro=12", "optimizer.clip=0"}};
+  ASSERT_TRUE(folder.train(run, "at-once", "", 0));
+  run.more.back() = "optimizer.clip=1e30";
+  ASSERT_TRUE(folder.train(run, "behind", "", 0));
+  if (!folder.is_root()) return;
+  EXPECT_EQ(state_of(folder.checkpoint(11, "at-once")), state_of(folder.checkpoint(11, "behind")));
+}
 
 }  // namespace
 }  // namespace Sward::Test
