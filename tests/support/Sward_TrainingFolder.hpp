@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "Sward_CheckpointFile.hpp"
+#include "Sward_InputError.hpp"
 #include "Sward_RunCommand.hpp"
 #include "Sward_TestFiles.hpp"
 #include "Sward_TokenFileWriter.hpp"
@@ -72,12 +73,11 @@ inline std::map<std::string, std::vector<double>> arrays_below(const Hdf5File& f
     std::size_t size = 1;
     for (const std::size_t extent : extents) size *= extent;
     arrays[path].resize(size);
-    // Float and int32 both fit into double.
-    if (name == "rows") {
-      std::vector<std::int32_t> rows(size);
-      file.read(path, std::span<std::int32_t>(rows), extents);
-      arrays[path].assign(rows.begin(), rows.end());
-    } else {
+    // Every number of a checkpoint fits into double, but HDF5 is asked for integers as integers.
+    try {
+      const std::vector<std::int64_t> integers = file.read<std::int64_t>(path, extents);
+      arrays[path].assign(integers.begin(), integers.end());
+    } catch (const InputError&) {
       file.read(path, std::span<double>(arrays[path]), extents);
     }
   }
