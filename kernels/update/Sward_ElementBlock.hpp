@@ -23,11 +23,15 @@ struct BlockLanes {
   static constexpr int width = block_extent / count;
 };
 
-/// A policy of one team a row. No sum is taken over a team of it, so that its size may follow the columns.
+/// A policy of one team a row. No sum is taken over a team of it, so that its size may follow the columns. Kernels here
+/// have many operands; without the hint Kokkos would pass those by a buffer of the device that one kernel at a time
+/// can use, and the host would wait for it at every launch.
 template <class ExecutionSpace>
-Kokkos::TeamPolicy<ExecutionSpace> block_policy(const ExecutionSpace& space, int rows, int columns) {
+auto block_policy(const ExecutionSpace& space, int rows, int columns) {
   const int threads = runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
-  return Kokkos::TeamPolicy<ExecutionSpace>(space, rows, threads, BlockLanes<ExecutionSpace>::count);
+  return Kokkos::Experimental::require(
+      Kokkos::TeamPolicy<ExecutionSpace>(space, rows, threads, BlockLanes<ExecutionSpace>::count),
+      Kokkos::Experimental::WorkItemProperty::HintLightWeight);
 }
 
 /// Elements [begin, begin + count) of a row: what one lane works on.

@@ -47,7 +47,7 @@ void grass_update_columns(const char* label, const ExecutionSpace& space, const 
   const std::size_t bytes = Steps::shmem_size(static_cast<std::size_t>(rank));
   // The near memory of a team holds some 8,000 steps; Kokkos keeps far memory for a rank beyond that.
   const int level = bytes <= static_cast<std::size_t>(Policy::scratch_size_max(0)) ? 0 : 1;
-  Policy policy = block_policy(space, static_cast<int>(target.weight.extent(0)), rank);
+  auto policy = block_policy(space, static_cast<int>(target.weight.extent(0)), rank);
   policy.set_scratch_size(level, Kokkos::PerTeam(bytes));
   Kokkos::parallel_for(
       label, policy, KOKKOS_LAMBDA(const Member& team) {
