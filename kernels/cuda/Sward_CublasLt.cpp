@@ -230,6 +230,14 @@ void cublaslt_product(cudaStream_t stream, const CublasLtProduct& product, float
 
 std::uint64_t cublaslt_product_count() { return CublasLt::instance().count(); }
 
+std::string cublaslt_environment() {
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  return "cuBLASLt " + std::to_string(cublasLtGetVersion()) + ", " + properties.name;
+}
+
 std::vector<CublasLtChoice> cublaslt_choices() { return CublasLt::instance().choices(); }
 
 void restore_cublaslt_choices(const std::vector<CublasLtChoice>& choices) { CublasLt::instance().restore(choices); }

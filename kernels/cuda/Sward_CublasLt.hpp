@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace Sward {
@@ -48,6 +49,9 @@ struct CublasLtChoice {
   CublasLtProduct product;
   std::uint64_t algorithm[8];
 };
+
+/// What an algorithm's encoding holds for: cuBLASLt's version and the device.
+std::string cublaslt_environment();
 
 /// All algorithms chosen so far, and their restoration in another process: the same bits need the same algorithms.
 std::vector<CublasLtChoice> cublaslt_choices();

@@ -8,6 +8,7 @@
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ProductChoices.hpp"
 #include "Sward_Tokenizer.hpp"
 
 namespace Sward {
@@ -122,6 +123,7 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
     StateWriter<ExecutionSpace, Real<Scalar>> writer(space, file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
   }
+  write_product_choices(file);
   file.close();
   return atomic;
 }

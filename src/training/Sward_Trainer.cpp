@@ -11,6 +11,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_ProductChoices.hpp"
 #include "Sward_ResidentMemory.hpp"
 #include "Sward_ResumePoint.hpp"
 #include "Sward_Schedule.hpp"
@@ -97,6 +98,7 @@ void Trainer<Scalar>::start() {
     first_step_ = checkpoint_->header().step;
     load_weights(space_, *checkpoint_, *model_);
     if (checkpoint_->has_optimizer()) load_optimizer(space_, *checkpoint_, *optimizer_);
+    restore_product_choices(*checkpoint_);
   } else if (!configuration_.initial.empty()) {
     load_initial_weights(space_, configuration_.initial, *model_);
   } else {
