@@ -85,7 +85,7 @@ struct Tolerance {
 };
 constexpr Tolerance tolerance_double{0, 1e-14, 1e-12};
 constexpr Tolerance tolerance_float{0, 2e-6, 1e-5};
-constexpr Tolerance tolerance_bfloat{0x1p-9, 4e-6, 1e-5};  // and one rounding to 8 bits
+constexpr Tolerance tolerance_bfloat{0x1p-8, 4e-6, 1e-5};  // and one rounding to 8 bits
 
 template <class Scalar, class Space>
 void agrees_with_definition(std::size_t rows, std::size_t columns, const Tolerance& tolerance) {
