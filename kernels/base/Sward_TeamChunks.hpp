@@ -35,7 +35,7 @@ template <class ExecutionSpace>
 inline constexpr int vector_lanes = runs_on_host<ExecutionSpace> ? 1 : 32;
 
 /// The type in which terms made of elements of type T are added up where there are many: double, but float for two-byte
-/// storage, whose elements carry an error of 2^-9 already.
+/// storage, whose elements carry an error of 2^-8 already.
 template <class T>
 using SumTerm = std::conditional_t<std::is_same_v<std::remove_const_t<T>, BFloat16>, float, double>;
 

@@ -52,10 +52,10 @@ TYPED_TEST(CopyRows, TakesTheRowsAndMarksThoseOfNone) {
     takes_the_rows<float, float, TypeParam>(Way::chosen, columns, 0);
     takes_the_rows<BFloat16, BFloat16, TypeParam>(Way::chosen, columns, 0);
     takes_the_rows<BFloat16, float, TypeParam>(Way::chosen, columns, 0);
-    takes_the_rows<double, BFloat16, TypeParam>(Way::chosen, columns, 0x1p-9);  // one rounding
+    takes_the_rows<double, BFloat16, TypeParam>(Way::chosen, columns, 0x1p-8);  // one rounding
   }
   takes_the_rows<BFloat16, BFloat16, TypeParam>(Way::packs, 384, 0);
-  takes_the_rows<float, BFloat16, TypeParam>(Way::packs, 40, 0x1p-9);
+  takes_the_rows<float, BFloat16, TypeParam>(Way::packs, 40, 0x1p-8);
 }
 
 }  // namespace
