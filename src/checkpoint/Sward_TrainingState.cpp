@@ -106,11 +106,8 @@ void require_same_shape(const std::filesystem::path& source, const LlamaShape& f
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
-AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
-                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
-                                Optimizer<ExecutionSpace, Scalar>& optimizer) {
-  AtomicFile atomic(path);
-  Hdf5File file = create_checkpoint(atomic.temporary(), header);
+void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Llama<ExecutionSpace, Scalar>& model,
+                           Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     const ParameterInfo& parameter = model.parameters()[i];
     const auto host = to_host(space, model.weights()[i]);
@@ -119,6 +116,15 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
     StateWriter<ExecutionSpace, Scalar> writer(space, file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
   }
+}
+
+template <class ExecutionSpace, class Scalar>
+AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
+                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
+                                Optimizer<ExecutionSpace, Scalar>& optimizer) {
+  AtomicFile atomic(path);
+  Hdf5File file = create_checkpoint(atomic.temporary(), header);
+  write_training_arrays(space, file, model, optimizer);
   file.close();
   return atomic;
 }
@@ -165,6 +171,7 @@ std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
 }
 
 using Space = Kokkos::DefaultExecutionSpace;
+template void write_training_arrays(const Space&, Hdf5File&, const Llama<Space, float>&, Optimizer<Space, float>&);
 template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,
                                          const Llama<Space, float>&, Optimizer<Space, float>&);
 template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, float>&);

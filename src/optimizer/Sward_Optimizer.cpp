@@ -129,17 +129,12 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   states_[index]->complete(space_);
   Message& message = messages_[message_of_[index]];
   if (message.complete_parameter(space_, communicator_)) communicated_bytes_ += message.bytes();
-  progress_messages();
-}
-
-template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::progress_messages() {
-  for (Message& message : messages_) message.progress(communicator_);
+  communicator_.progress();
 }
 
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
-  for (Message& message : messages_) message.wait(communicator_);
+  communicator_.wait();
   for (std::size_t i = 0; i < states_.size(); ++i)
     squared_norm(space_, states_[i]->gradient(), Kokkos::subview(squares_, i));
   using HostView =

@@ -95,7 +95,6 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void plan_messages(Arena<ExecutionSpace>& arena);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
-  void progress_messages();
 
   std::vector<ParameterInfo> parameters_;
   OptimizerOptions options_;
