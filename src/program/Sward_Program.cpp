@@ -40,9 +40,8 @@ void leave_out_hdf5_exit_handler() { (void)H5dont_atexit(); }
 /// itself.
 void fix_what_is_kept_of_freed_memory() {
 #ifdef __GLIBC__
-  constexpr int from_the_system = 8 << 20;
-  mallopt(M_MMAP_THRESHOLD, from_the_system);
-  mallopt(M_TRIM_THRESHOLD, 2 * from_the_system);
+  mallopt(M_MMAP_THRESHOLD, bytes_from_the_system);
+  mallopt(M_TRIM_THRESHOLD, 2 * bytes_from_the_system);
 #endif
   (void)H5set_free_list_limits(0, 0, 0, 0, 0, 0);
 }

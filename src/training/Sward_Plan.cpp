@@ -48,14 +48,16 @@ std::size_t token_batch_bytes(const Configuration& configuration, int ranks) {
 std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,
                                         const std::optional<DataSize>& data, std::size_t logits_rows,
                                         std::size_t largest_message) {
-  std::vector<PlannedMemory> outside{{"program_and_libraries", measure_process(configuration, logits_rows)}};
+  // MPI receives into memory of its own before it adds.
+  const std::size_t message_copy = ranks > 1 ? largest_message : 0;
+  std::vector<PlannedMemory> outside{
+      {"program_and_libraries", measure_process(configuration, logits_rows, message_copy)}};
   outside.push_back({"token_batch", token_batch_bytes(configuration, ranks)});
   if (data && configuration.data.order == SequenceOrder::shuffled)
     outside.push_back({"sequence_order", sizeof(std::uint32_t) * data->sequences});
   const std::size_t files = configuration.data.train.size() + (configuration.data.validation.empty() ? 0 : 1);
   outside.push_back({"token_file_caches", data ? data->cache_bytes : files * hdf5_chunk_bytes});
-  // MPI receives into memory of its own before it adds.
-  if (ranks > 1) outside.push_back({"message_copy", largest_message});
+  if (ranks > 1) outside.push_back({"message_copy", message_copy});
   return outside;
 }
 

@@ -2,12 +2,14 @@
 
 #include <Kokkos_Core.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "Sward_Fill.hpp"
 #include "Sward_KeepSmallBlocks.hpp"
 #include "Sward_MatrixProduct.hpp"
+#include "Sward_Program.hpp"
 #include "Sward_Rehearsal.hpp"
 #include "Sward_ResidentMemory.hpp"
 
@@ -92,14 +94,15 @@ std::vector<Product> first_products() {
   return products;
 }
 
-/// Takes the products; the bytes of their results, which are resident meanwhile.
-std::size_t take_products(const Space& space, const std::vector<Product>& products) {
+/// Takes the products; the bytes that the process has besides their results, which are resident meanwhile.
+std::size_t measure_products(const Space& space, const std::vector<Product>& products) {
   std::size_t factor = 0;
   std::size_t result = 0;
   for (const Product& product : products) {
     factor = std::max({factor, product.rows * product.inner, product.inner * product.columns});
     result = std::max(result, product.rows * product.columns);
   }
+  const ResidentMemory before = read_resident_memory();
   const Memory factors = reserve("Sward::measure_process::factors", factor);
   const Memory results = reserve("Sward::measure_process::results", result);
   fill(space, Kokkos::subview(results, std::pair<std::size_t, std::size_t>(0, result)), 0.0F);
@@ -113,20 +116,22 @@ std::size_t take_products(const Space& space, const std::vector<Product>& produc
   keep_small_blocks(space);
   for (const Product& product : products) take(product, 0.0F);
   space.fence("Sward::measure_process");
-  return result * sizeof(float);
+  // Whatever came before may have had its own peak; buffers of products are kept, unless they are large.
+  const ResidentMemory after = read_resident_memory();
+  return (after.peak > before.peak ? after.peak : after.now) - result * sizeof(float);
 }
 
 }  // namespace
 
-std::size_t measure_process(const Configuration& configuration, std::size_t logits_rows) {
+std::size_t measure_process(const Configuration& configuration, std::size_t logits_rows, std::size_t message_copy) {
   rehearse_run(configuration);
-  const std::size_t rehearsed = read_resident_memory().peak;
   const Space space;
   const auto tokens = static_cast<std::size_t>(configuration.batch.micro * configuration.data.sequence_length);
   std::vector<Product> products = products_of_step(configuration.shape, tokens, logits_rows);
   for (Product& product : products) product = cut(product, space);
-  const std::size_t results = take_products(space, largest_of(products));
-  return std::max<std::size_t>(rehearsed, read_resident_memory().peak - results);
+  // A small copy lies where the buffers of files have been, and is under way beside the products.
+  const std::vector<std::byte> copy(message_copy < bytes_from_the_system ? message_copy : 0);
+  return measure_products(space, largest_of(products)) - copy.size();
 }
 
 }  // namespace Sward

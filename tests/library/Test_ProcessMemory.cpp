@@ -15,7 +15,7 @@ TEST(ProcessMemory, CountsTheProcessButNotTheOperandsOfItsProducts) {
   configuration.data.sequence_length = 256;
   configuration.batch = {1, 1};
   configuration.optimizer.grass_constants.rank = 128;
-  const std::size_t process = measure_process(configuration, 131);
+  const std::size_t process = measure_process(configuration, 131, 0);
   const ResidentMemory after = read_resident_memory();
   EXPECT_GE(process + (std::size_t{4} << 20), before.now);
   // A packed block of every thread is less than this; the operands take as much again.
