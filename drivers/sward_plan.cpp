@@ -5,7 +5,6 @@
 #include "Sward_CommandLine.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_Program.hpp"
-#include "Sward_TokenFile.hpp"
 
 namespace {
 
@@ -31,22 +30,12 @@ void describe(CLI::App& app, Arguments& arguments) {
       "Exit status: 0 planned, 2 bad input, 1 failed.");
 }
 
-/// The sequences of the training data, where all files have been made already.
-std::optional<std::uint64_t> sequence_count(const Sward::DataOptions& data) {
-  std::uint64_t count = 0;
-  for (const Sward::TrainingFile& file : data.train) {
-    if (!std::filesystem::exists(file.path)) return {};
-    count += Sward::TokenFile(file.path).sequence_count(static_cast<std::uint64_t>(data.sequence_length));
-  }
-  return count;
-}
-
 int plan(const Arguments& arguments) {
   Sward::Communicator<Sward::MpiSpace> communicator;
   const Sward::Configuration configuration = Sward::read_configuration(arguments.configuration, arguments.settings);
   Sward::check_batch(configuration, arguments.ranks);
   const Sward::Plan plan =
-      Sward::plan_training(configuration, arguments.ranks, sequence_count(configuration.data), communicator);
+      Sward::plan_training(configuration, arguments.ranks, Sward::find_data_size(configuration.data), communicator);
   if (communicator.rank() == 0)
     fmt::print("{}", arguments.json ? Sward::plan_json(plan) + "\n" : Sward::plan_text(plan));
   return Sward::ExitStatus::finished;

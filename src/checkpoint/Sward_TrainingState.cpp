@@ -110,11 +110,8 @@ void require_same_shape(const std::filesystem::path& source, const LlamaShape& f
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
-AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
-                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
-                                Optimizer<ExecutionSpace, Scalar>& optimizer) {
-  AtomicFile atomic(path);
-  Hdf5File file = create_checkpoint(atomic.temporary(), header);
+void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Llama<ExecutionSpace, Scalar>& model,
+                           Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     const ParameterInfo& parameter = model.parameters()[i];
     const auto host = to_host(space, model.weights()[i]);
@@ -124,6 +121,15 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
     optimizer.visit_state(parameter.name, writer);
   }
   write_product_choices(file);
+}
+
+template <class ExecutionSpace, class Scalar>
+AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
+                                const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
+                                Optimizer<ExecutionSpace, Scalar>& optimizer) {
+  AtomicFile atomic(path);
+  Hdf5File file = create_checkpoint(atomic.temporary(), header);
+  write_training_arrays(space, file, model, optimizer);
   file.close();
   return atomic;
 }
@@ -171,6 +177,8 @@ std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
 
 using Space = Kokkos::DefaultExecutionSpace;
 #define SWARD_INSTANTIATE(Scalar)                                                                               \
+  template void write_training_arrays(const Space&, Hdf5File&, const Llama<Space, Scalar>&,                     \
+                                      Optimizer<Space, Scalar>&);                                               \
   template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&, \
                                            const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);             \
   template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&);                 \

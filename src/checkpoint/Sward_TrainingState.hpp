@@ -10,6 +10,11 @@
 
 namespace Sward {
 
+/// Writes weights and optimizer state into a checkpoint that is being made. Waits for `space`.
+template <class ExecutionSpace, class Scalar>
+void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Llama<ExecutionSpace, Scalar>& model,
+                           Optimizer<ExecutionSpace, Scalar>& optimizer);
+
 /// Writes weights and optimizer state; the checkpoint is complete, and gets its name `path` when the caller commits it.
 /// Waits for `space`. Throws std::runtime_error naming the file.
 template <class ExecutionSpace, class Scalar>

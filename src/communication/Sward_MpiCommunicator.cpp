@@ -16,13 +16,6 @@ int element_count(std::size_t count) {
   return static_cast<int>(count);
 }
 
-MPI_Request start_in_place_sum(void* data, std::size_t count, MPI_Datatype type, MPI_Comm communicator) {
-  MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, data, element_count(count), type, MPI_SUM, communicator, &request),
-            "MPI_Iallreduce");
-  return request;
-}
-
 template <class T>
 T reduce_scalar(T value, MPI_Datatype type, MPI_Op operation, MPI_Comm communicator) {
   T result{};
@@ -56,12 +49,16 @@ Communicator<MpiSpace>::Communicator(MPI_Comm communicator) {
 }
 
 Communicator<MpiSpace>::Communicator(Communicator&& other) noexcept
-    : communicator_(std::exchange(other.communicator_, MPI_COMM_NULL)), rank_(other.rank_), size_(other.size_) {}
+    : communicator_(std::exchange(other.communicator_, MPI_COMM_NULL)),
+      under_way_(std::exchange(other.under_way_, MPI_REQUEST_NULL)),
+      rank_(other.rank_),
+      size_(other.size_) {}
 
 Communicator<MpiSpace>& Communicator<MpiSpace>::operator=(Communicator&& other) noexcept {
   if (this != &other) {
     release();
     communicator_ = std::exchange(other.communicator_, MPI_COMM_NULL);
+    under_way_ = std::exchange(other.under_way_, MPI_REQUEST_NULL);
     rank_ = other.rank_;
     size_ = other.size_;
   }
@@ -74,20 +71,24 @@ void Communicator<MpiSpace>::release() noexcept {
   if (communicator_ != MPI_COMM_NULL) MPI_Comm_free(&communicator_);
 }
 
-MPI_Request Communicator<MpiSpace>::start_sum(std::span<float> values) {
-  return start_in_place_sum(values.data(), values.size(), MPI_FLOAT, communicator_);
+void Communicator<MpiSpace>::start_sum(std::span<float> values) { start_sum(values.data(), values.size(), MPI_FLOAT); }
+
+void Communicator<MpiSpace>::start_sum(std::span<double> values) {
+  start_sum(values.data(), values.size(), MPI_DOUBLE);
 }
 
-MPI_Request Communicator<MpiSpace>::start_sum(std::span<double> values) {
-  return start_in_place_sum(values.data(), values.size(), MPI_DOUBLE, communicator_);
+void Communicator<MpiSpace>::start_sum(void* data, std::size_t count, MPI_Datatype type) {
+  wait();
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, data, element_count(count), type, MPI_SUM, communicator_, &under_way_),
+            "MPI_Iallreduce");
 }
 
-void Communicator<MpiSpace>::progress(Request& request) {
+void Communicator<MpiSpace>::progress() {
   int finished = 0;
-  check_mpi(MPI_Test(&request, &finished, MPI_STATUS_IGNORE), "MPI_Test");
+  check_mpi(MPI_Test(&under_way_, &finished, MPI_STATUS_IGNORE), "MPI_Test");
 }
 
-void Communicator<MpiSpace>::wait(Request& request) { check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait"); }
+void Communicator<MpiSpace>::wait() { check_mpi(MPI_Wait(&under_way_, MPI_STATUS_IGNORE), "MPI_Wait"); }
 
 double Communicator<MpiSpace>::sum(double value) const {
   return reduce_scalar(value, MPI_DOUBLE, MPI_SUM, communicator_);

@@ -30,18 +30,8 @@ class LayerMessage {
   /// One parameter of one micro-batch is complete; starts the message after the last. True if it was started.
   bool complete_parameter(const ExecutionSpace& space, Communicator<MpiSpace>& communicator) {
     if (--missing_ > 0) return false;
-    request_ = communicator.start_all_reduce(space, gradients_);
-    under_way_ = true;
+    communicator.start_all_reduce(space, gradients_);
     return true;
-  }
-
-  void progress(Communicator<MpiSpace>& communicator) {
-    if (under_way_) communicator.progress(request_);
-  }
-
-  void wait(Communicator<MpiSpace>& communicator) {
-    if (under_way_) communicator.wait(request_);
-    under_way_ = false;
   }
 
  private:
@@ -49,8 +39,6 @@ class LayerMessage {
   Vector gradients_;
   int parameters_;
   int missing_ = 0;
-  bool under_way_ = false;
-  Communicator<MpiSpace>::Request request_{};
 };
 
 }  // namespace Sward

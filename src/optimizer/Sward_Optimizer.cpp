@@ -163,17 +163,12 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
     communicated_bytes_ += message.bytes();
     if (options_.updates_at_once) update_message(message_of_[index]);
   }
-  progress_messages();
-}
-
-template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::progress_messages() {
-  for (Message& message : messages_) message.progress(communicator_);
+  communicator_.progress();
 }
 
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
-  for (Message& message : messages_) message.wait(communicator_);
+  communicator_.wait();
   for (std::size_t i = 0; i < messages_.size() && !options_.updates_at_once; ++i) take_squared_norms(i);
   using HostView =
       Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;

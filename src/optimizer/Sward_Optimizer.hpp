@@ -108,7 +108,6 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void update_message(std::size_t message);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
-  void progress_messages();
 
   std::vector<ParameterInfo> parameters_;
   OptimizerOptions options_;

@@ -1,6 +1,9 @@
 #include "Sward_Program.hpp"
 
 #include <H5public.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <cerrno>
 #include <cstdio>
@@ -31,6 +34,18 @@ std::string one_line(const std::string& message) {
 /// owners, so it has nothing to do. HDF5 refuses once it is in use; the handler then stays, which matters only there.
 void leave_out_hdf5_exit_handler() { (void)H5dont_atexit(); }
 
+/// What the plan of a run says must not depend on what was allocated before. glibc by itself raises the size from which
+/// an allocation goes back to the system when it is freed, up to 32 MiB; here it is fixed, above the buffers of a
+/// matrix product, which would cost a tenth of a step to take from the system each time. HDF5 keeps freed chunks for
+/// itself.
+void fix_what_is_kept_of_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, bytes_from_the_system);
+  mallopt(M_TRIM_THRESHOLD, 2 * bytes_from_the_system);
+#endif
+  (void)H5set_free_list_limits(0, 0, 0, 0, 0, 0);
+}
+
 void print_error(const std::string& name, const std::string& message) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(message).c_str());
 }
@@ -40,6 +55,7 @@ void print_error(const std::string& name, const std::string& message) {
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
     leave_out_hdf5_exit_handler();
+    fix_what_is_kept_of_freed_memory();
     const int status = body();
     if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
     return status;

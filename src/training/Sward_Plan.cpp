@@ -9,6 +9,7 @@
 #include "Sward_Hdf5.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_ProcessMemory.hpp"
+#include "Sward_TokenFile.hpp"
 
 namespace Sward {
 
@@ -38,34 +39,27 @@ std::vector<PlannedMemory> activations_by_level(const Configuration& configurati
   return activations;
 }
 
-std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,
-                                        std::optional<std::uint64_t> sequence_count, std::size_t logits_rows,
-                                        std::size_t message_copies) {
-  const std::size_t tokens = batch_of(configuration).tokens();
-  std::vector<PlannedMemory> outside{
-      {"program_and_libraries", measure_process(configuration.shape, tokens, logits_rows)}};
-  // Inputs and targets, and the tokens as they were read.
-  outside.push_back({"token_batch", 3 * sizeof(std::int32_t) * tokens});
-  if (sequence_count && configuration.data.order == SequenceOrder::shuffled)
-    outside.push_back({"sequence_order", sizeof(std::uint32_t) * *sequence_count});
-  const std::size_t files = configuration.data.train.size() + (configuration.data.validation.empty() ? 0 : 1);
-  outside.push_back({"token_file_caches", files * hdf5_chunk_bytes});
-  // As measured: HDF5 has a chunk in its cache, a copy of it for the filters and one with its checksum, besides tables
-  // of its own; a step brings in pages of the program that nothing else runs, and Kokkos' scratch memory.
-  outside.push_back({"checkpoint_buffers", 5 * hdf5_chunk_bytes});
-  outside.push_back({"step_code_and_scratch", std::size_t{2} << 20});
-  if (ranks > 1) outside.push_back({"message_copies", message_copies});
-  return outside;
+/// Inputs and targets of all passes of an update, and the tokens of one as they were read.
+std::size_t token_batch_bytes(const Configuration& configuration, int ranks) {
+  const auto passes = static_cast<std::size_t>(configuration.batch.sequences / configuration.batch.micro / ranks);
+  const std::size_t arrays = configuration.data.document_attention ? 3 : 2;
+  return (passes * arrays + 1) * sizeof(std::int32_t) * batch_of(configuration).tokens();
 }
 
-/// MPI receives into memory of its own before it adds. Ranks are never in step, so the messages of all blocks may be
-/// under way at once, and that of the embedding with them; the head's, started first, is through by then.
-template <class Scalar>
-std::size_t copies_under_way(const Optimizer<Space, Scalar>& optimizer) {
-  std::size_t bytes = 0;
-  for (const MessageSize& message : optimizer.planned_messages())
-    if (message.layer != "head") bytes += message.regular;
-  return std::max(bytes, optimizer.largest_collective_bytes());
+std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,
+                                        const std::optional<DataSize>& data, std::size_t logits_rows,
+                                        std::size_t largest_message) {
+  // MPI receives into memory of its own before it adds.
+  const std::size_t message_copy = ranks > 1 ? largest_message : 0;
+  std::vector<PlannedMemory> outside{
+      {"program_and_libraries", measure_process(configuration, logits_rows, message_copy)}};
+  outside.push_back({"token_batch", token_batch_bytes(configuration, ranks)});
+  if (data && configuration.data.order == SequenceOrder::shuffled)
+    outside.push_back({"sequence_order", sizeof(std::uint32_t) * data->sequences});
+  const std::size_t files = configuration.data.train.size() + (configuration.data.validation.empty() ? 0 : 1);
+  outside.push_back({"token_file_caches", data ? data->cache_bytes : files * hdf5_chunk_bytes});
+  if (ranks > 1) outside.push_back({"message_copy", message_copy});
+  return outside;
 }
 
 std::size_t sum(const std::vector<PlannedMemory>& memory) {
@@ -107,10 +101,26 @@ void check_batch(const Configuration& configuration, int ranks) {
                                  sequences, ranks, micro));
 }
 
+std::optional<DataSize> find_data_size(const DataOptions& options) {
+  std::vector<std::filesystem::path> paths;
+  for (const TrainingFile& file : options.train) paths.push_back(file.path);
+  if (!options.validation.empty()) paths.push_back(options.validation);
+  DataSize size;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (!std::filesystem::exists(paths[i])) return {};
+    const TokenFile file(paths[i]);
+    if (i < options.train.size())
+      size.sequences += file.sequence_count(static_cast<std::uint64_t>(options.sequence_length));
+    const std::size_t caches = (file.has_loss_mask() ? 2 : 1) * hdf5_chunk_bytes;
+    size.cache_bytes += std::min<std::size_t>(caches, std::filesystem::file_size(paths[i]));
+  }
+  return size;
+}
+
 namespace {
 
 template <class Scalar>
-Plan plan_training_in(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+Plan plan_training_in(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
                       Communicator<MpiSpace>& communicator) {
   Arena<Space> arena = Arena<Space>::measuring();
   std::optional<Llama<Space, Scalar>> model;
@@ -128,20 +138,19 @@ Plan plan_training_in(const Configuration& configuration, int ranks, std::option
                 {"workspace", arena.bytes(BlockKind::workspace)}};
   plan.activations = activations_by_level<Scalar>(configuration);
   plan.messages = optimizer->planned_messages();
-  plan.outside =
-      plan_outside(configuration, ranks, sequence_count, model->logits_slice(), copies_under_way(*optimizer));
-  plan.knows_data = sequence_count.has_value();
+  plan.outside = plan_outside(configuration, ranks, data, model->logits_slice(), optimizer->largest_collective_bytes());
+  plan.knows_data = data.has_value();
   plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
   return plan;
 }
 
 }  // namespace
 
-Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+Plan plan_training(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
                    Communicator<MpiSpace>& communicator) {
   const auto plan =
       configuration.precision == Precision::bfloat16 ? plan_training_in<BFloat16> : plan_training_in<float>;
-  return plan(configuration, ranks, sequence_count, communicator);
+  return plan(configuration, ranks, data, communicator);
 }
 
 template void place_training(Arena<Space>&, const Configuration&, int, Communicator<MpiSpace>&,

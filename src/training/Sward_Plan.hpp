@@ -45,12 +45,20 @@ void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configura
 /// Throws InputError unless an update is a whole number of passes over so many ranks.
 void check_batch(const Configuration& configuration, int ranks);
 
-/// The plan of a run on so many ranks; these need not exist, and nothing of the model is allocated. `sequence_count`
-/// is that of all training files, if known.
+/// What a plan has to know of the token files.
+struct DataSize {
+  std::uint64_t sequences = 0;  ///< of all training files
+  std::size_t cache_bytes = 0;  ///< of all files, while they are read
+};
+
+/// Looks at the token files, if all of them are there already. Throws InputError for one that is none.
+std::optional<DataSize> find_data_size(const DataOptions& options);
+
+/// The plan of a run on so many ranks; these need not exist, and nothing of the model is allocated.
 ///
 /// What lies outside the arena is estimated with this process's own size, so it belongs to a program that links the
 /// same libraries and runs as many threads as the run will.
-Plan plan_training(const Configuration& configuration, int ranks, std::optional<std::uint64_t> sequence_count,
+Plan plan_training(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
                    Communicator<MpiSpace>& communicator);
 
 /// The plan as a table for people, and as one JSON object (docs/file-formats.md).

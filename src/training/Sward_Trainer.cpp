@@ -11,6 +11,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_KeepSmallBlocks.hpp"
 #include "Sward_ProductChoices.hpp"
 #include "Sward_ResidentMemory.hpp"
 #include "Sward_ResumePoint.hpp"
@@ -35,11 +36,9 @@ Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& 
                          Communicator<MpiSpace>& communicator)
     : configuration_(configuration), communicator_(communicator) {
   check_batch(configuration, communicator.size());
+  // The plan measures this process, so it comes before anything that it counts itself.
+  plan_ = plan_training(configuration, communicator.size(), find_data_size(configuration.data), communicator);
   open_data();
-  std::uint64_t sequences = 0;
-  for (const TokenSource& source : train_)
-    sequences += source.file->sequence_count(static_cast<std::uint64_t>(configuration.data.sequence_length));
-  plan_ = plan_training(configuration, communicator.size(), sequences, communicator);
   checkpoint_ = find_resume_point(configuration, resume, communicator);
   check_disk();
 }
@@ -162,6 +161,7 @@ double Trainer<Scalar>::compute_gradients(std::int64_t step) {
 template <class Scalar>
 UpdateMetrics Trainer<Scalar>::update(std::int64_t step) {
   const auto begin = std::chrono::steady_clock::now();
+  keep_small_blocks(space_);
   UpdateMetrics metrics;
   metrics.step = step;
   metrics.loss = compute_gradients(step);
@@ -210,6 +210,7 @@ void Trainer<Scalar>::log(const UpdateMetrics& metrics) const {
 
 template <class Scalar>
 void Trainer<Scalar>::evaluate_now(std::int64_t step) {
+  keep_small_blocks(space_);
   const double loss = evaluate(space_, *model_, *validation_, configuration_.data.document_attention, communicator_);
   if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;

@@ -27,9 +27,9 @@ Configuration small_configuration(bool grass) {
   return configuration;
 }
 
-Plan plan_of(const Configuration& configuration, int ranks = 1, std::optional<std::uint64_t> sequences = {}) {
+Plan plan_of(const Configuration& configuration, int ranks = 1, std::optional<DataSize> data = {}) {
   Communicator<MpiSpace> communicator;
-  return plan_training(configuration, ranks, sequences, communicator);
+  return plan_training(configuration, ranks, data, communicator);
 }
 
 std::map<std::string, std::size_t> by_kind(const std::vector<PlannedMemory>& memory) {
@@ -108,27 +108,30 @@ TEST(Plan, CountsMessagesByLayerAsByHand) {
 
 TEST(Plan, CountsWhatLiesOutsideTheArena) {
   Configuration configuration = small_configuration(true);
-  auto outside = by_kind(plan_of(configuration, 1, 31).outside);
-  EXPECT_EQ(outside["token_batch"], 12 * t);
+  auto outside = by_kind(plan_of(configuration, 1, DataSize{31, 1000}).outside);
+  // Six passes of two sequences, and one as it is read.
+  EXPECT_EQ(outside["token_batch"], 4 * (6 * 2 + 1) * t);
   EXPECT_EQ(outside["sequence_order"], 4 * 31);
-  EXPECT_EQ(outside["token_file_caches"], std::size_t{1} << 20);
-  EXPECT_EQ(outside.count("message_copies"), 0U);
+  EXPECT_EQ(outside["token_file_caches"], 1000U);
+  EXPECT_EQ(outside.count("message_copy"), 0U);
   EXPECT_GT(outside["program_and_libraries"], std::size_t{1} << 20);
-  EXPECT_EQ(by_kind(plan_of(configuration, 1, 0).outside)["sequence_order"], 0U);
+  EXPECT_EQ(by_kind(plan_of(configuration, 1, DataSize{}).outside)["sequence_order"], 0U);
 
   configuration.data.validation = "validation.h5";
+  configuration.data.document_attention = true;
   outside = by_kind(plan_of(configuration, 2).outside);
+  EXPECT_EQ(outside["token_batch"], 4 * (3 * 3 + 1) * t);
   EXPECT_EQ(outside.count("sequence_order"), 0U);
   EXPECT_EQ(outside["token_file_caches"], std::size_t{2} << 20);
-  // All but the head.
-  EXPECT_EQ(outside["message_copies"], 4 * (layers * (selected + 2 * h) + vocabulary * h));
+  // The head with the final norm.
+  EXPECT_EQ(outside["message_copy"], 4 * (vocabulary * h + h));
 
   configuration.data.order = SequenceOrder::sequential;
-  EXPECT_EQ(by_kind(plan_of(configuration, 1, 31).outside).count("sequence_order"), 0U);
+  EXPECT_EQ(by_kind(plan_of(configuration, 1, DataSize{31, 1000}).outside).count("sequence_order"), 0U);
 }
 
 TEST(Plan, TotalsAreSums) {
-  const Plan plan = plan_of(small_configuration(true), 2, 1001);
+  const Plan plan = plan_of(small_configuration(true), 2, DataSize{1001, 1000});
   std::size_t arena = 0;
   for (const PlannedMemory& entry : plan.arena) arena += entry.bytes;
   std::size_t outside = 0;
@@ -152,7 +155,8 @@ TEST(Plan, JsonHoldsWhatTheTableShows) {
   const std::string text = plan_text(plan);
   for (const char* row : {"memory on each of 3 ranks", "optimizer states", "layer 0 to 1, each", "are not there yet"})
     EXPECT_THAT(text, testing::HasSubstr(row));
-  EXPECT_THAT(plan_text(plan_of(small_configuration(true), 3, 1001)), testing::Not(testing::HasSubstr("there yet")));
+  EXPECT_THAT(plan_text(plan_of(small_configuration(true), 3, DataSize{1001, 1000})),
+              testing::Not(testing::HasSubstr("there yet")));
 }
 
 TEST(Plan, RefusesUpdatesThatAreNoWholeNumberOfPasses) {

@@ -10,7 +10,12 @@ namespace {
 TEST(ProcessMemory, CountsTheProcessButNotTheOperandsOfItsProducts) {
   const ResidentMemory before = read_resident_memory();
   // 65 billion parameters: the head alone has 1 GB of weights, which must show nowhere.
-  const std::size_t process = measure_process(preset_shape("llama-65b"), 256, 131);
+  Configuration configuration;
+  configuration.shape = preset_shape("llama-65b");
+  configuration.data.sequence_length = 256;
+  configuration.batch = {1, 1};
+  configuration.optimizer.grass_constants.rank = 128;
+  const std::size_t process = measure_process(configuration, 131, 0);
   const ResidentMemory after = read_resident_memory();
   EXPECT_GE(process + (std::size_t{4} << 20), before.now);
   // A packed block of every thread is less than this; the operands take as much again.
