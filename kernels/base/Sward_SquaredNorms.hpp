@@ -1,7 +1,6 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
-#include <array>
 #include <cstddef>
 
 #include "Sward_Check.hpp"
@@ -14,7 +13,7 @@ namespace Sward {
 struct VectorParts {
   static constexpr int most = 16;
   int count = 0;
-  std::array<std::size_t, most> ends = {};
+  std::size_t ends[most] = {};  // std::array has no functions for devices
 
   KOKKOS_INLINE_FUNCTION std::size_t begin(int part) const { return part == 0 ? 0 : ends[part - 1]; }
 };
