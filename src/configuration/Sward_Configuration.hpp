@@ -63,7 +63,7 @@ struct Configuration {
   std::uint64_t seed = 0;
   Recompute recompute = Recompute::none;
   bool deterministic = true;  ///< the same bits in every run; vendors' kernels may be faster without
-  std::string text;  ///< the configuration as it was read, for the checkpoint
+  std::string text;           ///< the configuration as it was read, for the checkpoint
 };
 
 /// Reads a TOML file and applies `section.key=value` settings, values in TOML's notation (a bare word is a string).

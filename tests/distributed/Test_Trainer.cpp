@@ -118,7 +118,9 @@ TEST(UpdatesAtOnce, GiveTheSameBitsAsUpdatesBehindThePass) {
   MPI_Barrier(MPI_COMM_WORLD);
   // One pass on one rank; clipping that never clips keeps the updates behind it.
   if (folder.ranks() > 1) GTEST_SKIP() << "several ranks never update at once";
-  Run run{"grass", "norm", "shuffled", {"batch.micro=12", "optimizer.clip=0"}};
+  struct Run run {
+    "grass", "norm", "shuffled", { "batch.micro=12", "optimizer.clip=0" }
+  };
   ASSERT_TRUE(folder.train(run, "at-once", "", 0));
   run.more.back() = "optimizer.clip=1e30";
   ASSERT_TRUE(folder.train(run, "behind", "", 0));

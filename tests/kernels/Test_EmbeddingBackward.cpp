@@ -85,7 +85,8 @@ TYPED_TEST(EmbeddingBackward, AddsEveryPosition) {
 
 TYPED_TEST(EmbeddingBackward, AddsOneTokenAlone) {
   const auto tokens = make_vector<int, TypeParam>(1000, [](auto) { return 4; });
-  const auto above = make_matrix<BFloat16, TypeParam>(1000, 16, [](auto, std::size_t j) { return static_cast<double>(j + 1); });
+  const auto above =
+      make_matrix<BFloat16, TypeParam>(1000, 16, [](auto, std::size_t j) { return static_cast<double>(j + 1); });
   const Matrix<float, TypeParam> table("table", 6, 16);
   embedding_backward(TypeParam(), tokens, above, workspace_for<TypeParam>(1000, 6), table);
   const auto expected = make_matrix<float, Kokkos::HostSpace>(

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"optimizer.betas", "[0.9, 1.5]", "is 1.5; allowed: from 0 to 1"},
         Mistake{"optimizer.method", "'sgd'", "is \"sgd\"; allowed: \"grass\", \"adamw\""},
         Mistake{"optimizer.method", "true", "must be a string; allowed: \"grass\", \"adamw\""},
-        Mistake{"optimizer.state", "'int4'", "is \"int4\"; allowed: \"float\""},
+        Mistake{"optimizer.state", "'int4'", "is \"int4\"; allowed: \"float\", \"bfloat16\", \"int8\""},
         Mistake{"schedule.final_fraction", "1.5", "is 1.5; allowed: from 0 to 1"},
         Mistake{"grass.matrices", "'mlp'", "must be a list of strings"},
         Mistake{"grass.matrices", "['norm']", "has \"norm\"; allowed: \"attention\", \"mlp\", \"head\""},
