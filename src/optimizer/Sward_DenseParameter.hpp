@@ -3,6 +3,7 @@
 #include "Sward_AdamWUpdate.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_MatrixProduct.hpp"
+#include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
 
 namespace Sward {
