@@ -53,7 +53,7 @@ void grass_update_columns(const char* label, const ExecutionSpace& space, const 
       label, policy, KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
         // Slots of one column may lie in two blocks, and neighbouring lanes had better take neighbouring columns.
-        const Steps row_steps(team.team_scratch(level), rank);
+        const Steps row_steps(team.team_scratch(level), static_cast<std::size_t>(rank));
         for_each_block(team, rank, [&](const int block) {
           adam(team, row, block, [&](const LanePiece& piece, const int k, const auto step) {
             row_steps(piece.begin + k) = static_cast<Value>(step);
