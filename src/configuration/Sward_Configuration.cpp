@@ -140,6 +140,10 @@ void read_data(ConfigurationTable& table, Configuration& configuration) {
       table.choice<bool>("data.attention", {{"sequence", false}, {"document", true}}, "sequence");
   configuration.batch.sequences = table.integer("batch.sequences", 1);
   configuration.batch.micro = table.integer("batch.micro", 1);
+  constexpr std::int64_t most_tokens = std::numeric_limits<int>::max();
+  if (configuration.batch.micro > most_tokens / configuration.data.sequence_length)
+    table.fail("batch.micro", "times 'data.sequence_length' is more than " + std::to_string(most_tokens) +
+                                  ", the most tokens of one pass");
 }
 
 void read_optimizer(ConfigurationTable& table, Configuration& configuration) {

@@ -65,6 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"batch.micro", "'2'", "must be an integer, at least 1"},
         Mistake{"batch.micro", "2.0", "must be an integer, at least 1"},
         Mistake{"batch.micro", "0", "is 0; allowed: at least 1"},
+        Mistake{"batch.micro", "4000000000",
+                "times 'data.sequence_length' is more than 2147483647, the most tokens of one pass"},
         Mistake{"batch.sequences", "-8", "is -8; allowed: at least 1"}, Mistake{"batch.micro", {}, "is missing"},
         Mistake{"schedule.steps", {}, "is missing"}, Mistake{"data.train", {}, "is missing"},
         Mistake{"grass.rank", {}, "is missing"}, Mistake{"optimizer.learning_rate", {}, "is missing"},
