@@ -120,8 +120,10 @@ class Step {
 
   /// Loss of one update as the trainer makes it.
   double run(std::int64_t number) {
+    const auto begin = std::chrono::steady_clock::now();
     optimizer_->begin_update(space_, number, 1, 1e-4);
     model_->forward_backward(space_, 1.0 / tokens_, *optimizer_);
+    queueing_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     const double loss = model_->loss_sum(space_) / tokens_;
     const GradientNorm gradient = optimizer_->finish_gradients();
     optimizer_->apply(gradient.norm);
@@ -130,6 +132,8 @@ class Step {
   }
 
   std::size_t arena_bytes() const { return arena_->bytes(); }
+  /// What it took the host to queue both passes of the last update; on a device they are hardly begun by then.
+  double queueing_seconds() const { return queueing_seconds_; }
 
  private:
   void place(Arena<Space>& arena, const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
@@ -146,6 +150,7 @@ class Step {
   std::optional<Llama<Space, Scalar>> model_;
   std::optional<Optimizer<Space, Scalar>> optimizer_;
   double tokens_ = 0.0;
+  double queueing_seconds_ = 0.0;
 };
 
 /// Median seconds of `count` updates; `number` decides whether they refresh.
@@ -188,6 +193,7 @@ void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>
   line["state"] = arguments.state;
   line["deterministic"] = arguments.deterministic;
   line["step_seconds"] = seconds;
+  line["queueing_seconds"] = step.queueing_seconds();
   line["tokens_per_second"] = std::round(tokens / seconds);
   line["executed_tflops"] = tokens * operations_per_token(c) / seconds * 1e-12;
   double unused = 0.0;

@@ -16,9 +16,10 @@ namespace Sward::Test {
 template <class View>
 auto to_host(const View& view) {
   Kokkos::fence("Sward::Test::to_host");
-  auto host = Kokkos::create_mirror(Kokkos::HostSpace{}, view);
-  Kokkos::deep_copy(host, view);
-  return host;
+  // Between two memories Kokkos copies contiguous views only.
+  const auto packed = Kokkos::create_mirror(typename View::memory_space{}, view);
+  Kokkos::deep_copy(packed, view);
+  return Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, packed);
 }
 
 /// A matrix whose element (i, j) is value(i, j), evaluated on the host.
