@@ -9,7 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::string two_ranks = "--ntasks-per-node=2 --cpus-per-task=1 --output=log ";
+const std::string two_ranks = "--ntasks=2 --cpus-per-task=1 --output=log ";
 
 std::string log_of(const TrainingFolder& folder) { return read_file(folder / "log"); }
 

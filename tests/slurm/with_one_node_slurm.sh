@@ -77,8 +77,8 @@ write_configuration() {
   host=$(uname -n)
   host=${host%%.*}
   mkdir "$folder/state" "$folder/spool" "$folder/tmp"
-  # More ranks than cores are allowed. A requeued job waits for cred_expire seconds, of which Slurm allows no fewer
-  # than 5. PMIx names files in TmpFS after the job alone, so two Slurms must not share it.
+  # More ranks than cores are allowed. A requeued job waits for cred_expire seconds, and a few are
+  # refused. PMIx names files in TmpFS after the job alone, so two Slurms must not share it.
   cat > "$SLURM_CONF" <<TEXT
 ClusterName=sward
 SlurmctldHost=$host(127.0.0.1)
