@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--fuzz] [--no-packages] [--help]
+Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--fuzz] [--slurm] [--no-packages] [--help]
 
 Installs the distribution's packages (Debian and its relatives, as root or through sudo) and
 builds Kokkos and Kokkos Kernels once into a prefix outside the source tree. A second call
@@ -18,6 +18,7 @@ finds everything in place and returns at once. The last line printed is the pref
                   of cuDNN's front end, for the cuda-release preset
   --style         also the packages clang-format and clang-tidy, for tests/style
   --fuzz          also Clang with its runtime libraries, for tests/fuzz
+  --slurm         also Slurm and MUNGE, for tests/slurm; their daemons are not started
   --no-packages   do not call the distribution's package manager
 TEXT
 }
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
     --cuda) backend=cuda ;;
     --style) extra_packages+=" clang-format clang-tidy" ;;
     --fuzz) extra_packages+=" clang libclang-rt-dev libomp-dev" ;;
+    --slurm) extra_packages+=" slurm-wlm munge" ;;
     --no-packages) packages=no ;;
     --help) usage; exit 0 ;;
     *) echo "bootstrap.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;
@@ -46,6 +48,17 @@ needed_packages="g++ gfortran cmake ninja-build ccache pkg-config python3-pip py
 
 log() { echo "bootstrap.sh: $*" >&2; }
 
+# Debian's packages start their daemons unless this policy forbids it; the tests start daemons of their own.
+without_daemons() ( # command...
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap '$as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" > /dev/null
+    $as_root chmod 755 "$policy"
+  fi
+  "$@"
+)
+
 install_packages() {
   command -v dpkg-query > /dev/null || return 0
   local missing="" name
@@ -58,7 +71,7 @@ install_packages() {
   log "installing$missing"
   $as_root apt-get update -qq >&2
   # shellcheck disable=SC2086
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+  without_daemons $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
 }
 
 # Kokkos 4.7.00 and Kokkos Kernels 4.4.00 come whole inside one source archive on PyPI.

@@ -11,7 +11,7 @@ line printed is "N passed, N failed"; the exit status is 0 if nothing failed.
   --preset NAME   a preset of CMakePresets.json; default host-release
   --tidy          clang-tidy too, which takes minutes; counted as one test
   CTEST ARGUMENT  handed on: -L kernels (the tests with this label), -R NAME (by name), ...
-                  Labels: kernels library distributed drivers fuzz install style
+                  Labels: kernels library distributed drivers fuzz slurm install style
 
 $SWARD_PREFIX names a prefix that holds Kokkos, as in cmake/bootstrap.sh.
 TEXT
@@ -35,7 +35,7 @@ give_up() {
   exit 1
 }
 
-bootstrap_options=(--style)
+bootstrap_options=(--style --slurm)
 [[ $preset != cuda-* ]] || bootstrap_options+=(--cuda)
 prefix=$(cmake/bootstrap.sh "${bootstrap_options[@]}" | tail -n 1) || give_up "cmake/bootstrap.sh"
 build=build/$preset
