@@ -10,9 +10,9 @@ using testing::Each;
 
 /// Submits a study of 3 updates on 1 and on 2 ranks, waits for its end, and returns its log.
 std::string run_study(const TrainingFolder& folder, const std::string& arguments) {
-  const std::string job = submit(folder, "scaling.sbatch", "SWARD_STEPS=3 SWARD_STUDY=study",
-                                 "--array=1,2 --ntasks=2 --cpus-per-task=1 --output=log --open-mode=append",
-                                 "run.toml " + arguments);
+  const std::string job =
+      submit(folder, "scaling.sbatch", "SWARD_STEPS=3 SWARD_STUDY=study",
+             "--array=1,2 --ntasks=2 --cpus-per-task=1 --output=log --open-mode=append", "run.toml " + arguments);
   EXPECT_TRUE(job_ends(job, 60));
   const std::string log = read_file(folder / "log");
   EXPECT_THAT(job_fields(job, "ExitCode"), Each("0:0")) << log;
