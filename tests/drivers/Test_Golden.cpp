@@ -47,8 +47,8 @@ struct Tolerance {
 /// 16 roundings a block add up like a random walk (two blocks: √32), and an average of logits of size 1 is off by
 /// 2⁻⁹ √32 / √3 = 6e-3 at most, if all tokens err alike. Weights of size 0.08 lie 2⁻¹¹ apart, so that an update rounds
 /// with a root mean square of 2⁻¹¹ / √6 = 2e-4: over 7 updates 5.3e-4, and the first conversion 1.4e-4 more, beside
-/// updates of 2.5e-3 to 3e-3 each, of which about half point the same way: 0.1 of the whole, or twice that with what the
-/// changed gradients do to Adam's first steps, which are signs. An update that is missing or wrong is off by 1.
+/// updates of 2.5e-3 to 3e-3 each, of which about half point the same way: 0.1 of the whole, or twice that with what
+/// the changed gradients do to Adam's first steps, which are signs. An update that is missing or wrong is off by 1.
 Tolerance tolerance_of(const Case& c) {
   if (c.precision == "float") return {1e-4, 2e-3, 1e-3, 5e-3, 0};
   return {6e-3, 2e-2, 1.0, 0.2, 1};
@@ -66,8 +66,8 @@ std::string configuration_text(const json& expected, const Case& c, const std::f
   if (optimizer["method"] == "grass")
     text << "[grass]\nselection = 'top-r'\nrank = " << optimizer["rank"] << "\nrefresh_interval = " << optimizer["K"]
          << "\nscale = " << optimizer["scale"] << "\nrefresh_warmup = 0\n";
-  text << "[precision]\ncompute = '" << c.precision << "'\n[run]\nrecompute = '" << c.recompute << "'\n[output]\ndirectory = '" << (folder / "out").string()
-       << "'\ncheckpoint_interval = 1\nkeep = 100\n";
+  text << "[precision]\ncompute = '" << c.precision << "'\n[run]\nrecompute = '" << c.recompute
+       << "'\n[output]\ndirectory = '" << (folder / "out").string() << "'\ncheckpoint_interval = 1\nkeep = 100\n";
   return text.str();
 }
 
