@@ -23,12 +23,14 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
     Scalar largest[lanes];
     Scalar total[lanes];
     for (int lane = 0; lane < lanes; ++lane) largest[lane] = maximum[first + lane];
-    for (int j = 0; j < Tile::stream; ++j)
+    for (int j = 0; j < Tile::stream; ++j) {
+      SWARD_LANES
       for (int lane = 0; lane < lanes; ++lane) {
         const Scalar score = column[j * Tile::block + lane];
         largest[lane] = score > largest[lane] ? score : largest[lane];
       }
-    SWARD_INDEPENDENT_ITERATIONS
+    }
+    SWARD_LANES
     for (int lane = 0; lane < lanes; ++lane) {
       const Scalar factor = exponential(maximum[first + lane] - largest[lane]);
       shrink[first + lane] = factor;
@@ -36,7 +38,7 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
       maximum[first + lane] = largest[lane];
     }
     for (int j = 0; j < Tile::stream; ++j) {
-      SWARD_INDEPENDENT_ITERATIONS
+      SWARD_LANES
       for (int lane = 0; lane < lanes; ++lane) {
         const Scalar weight = exponential(column[j * Tile::block + lane] - largest[lane]);
         column[j * Tile::block + lane] = weight;
