@@ -104,7 +104,7 @@ void portable_attention(const ExecutionSpace& space, const AttentionShape& shape
           team.team_barrier();
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
                              query_tile, [&](const int j, const int i, const Scalar score) {
-                               const bool is_hidden = tile + j > first + i || Scalar(tile + j) < first_key[i];
+                               const bool is_hidden = hides(tile + j, first + i, first_key[i]);
                                scores[j * Tile::block + i] =
                                    is_hidden ? -Kokkos::Experimental::infinity_v<Scalar> : score;
                              });

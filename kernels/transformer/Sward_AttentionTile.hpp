@@ -96,6 +96,12 @@ KOKKOS_INLINE_FUNCTION void load_first_keys(const Team& team, const FirstKeys& f
   });
 }
 
+/// Whether the token `query` of a sequence does not see `key`. Without a branch, for loops over lanes.
+template <class Scalar>
+KOKKOS_INLINE_FUNCTION bool hides(int key, int query, Scalar first_key) {
+  return (key > query) | (static_cast<Scalar>(key) < first_key);
+}
+
 /// One operand of a tile product: element (i, k) is data[i * row + k * depth].
 template <class Scalar>
 struct TileFactor {
