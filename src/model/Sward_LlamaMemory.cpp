@@ -32,7 +32,9 @@ std::size_t stack_size(const std::string& name) {
 template <class ExecutionSpace>
 std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
   const std::size_t most = std::max<std::size_t>(128, logits_slice_elements<ExecutionSpace> / vocabulary);
-  if (runs_on_host<ExecutionSpace> || tokens <= most) return std::min(tokens, most);
+  // Threads of a host share a slice's tokens by 16; what is left over would keep one of them busy alone.
+  if (runs_on_host<ExecutionSpace>) return std::min(tokens, most / 64 * 64);
+  if (tokens <= most) return tokens;
   const std::size_t slices = (tokens + most - 1) / most;
   return (tokens + slices - 1) / slices;
 }
