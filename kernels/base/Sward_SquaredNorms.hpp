@@ -20,7 +20,7 @@ struct VectorParts {
 
 /// Partial sums that squared_norms makes of each part.
 template <class ExecutionSpace>
-inline constexpr int squared_norm_slices = runs_on_host<ExecutionSpace> ? 1 : 64;
+inline constexpr int squared_norm_slices = runs_on_host<ExecutionSpace> ? 8 : 64;
 
 /// The sum of the squares of the elements from `begin` to `end`, in double, for all threads of the team. N is 1 unless
 /// packs of N elements are aligned from `begin` on.
@@ -31,6 +31,9 @@ KOKKOS_INLINE_FUNCTION double team_squared_norm(const Team& team, const Values& 
     const double value = static_cast<double>(element);
     return value * value;
   };
+  if constexpr (runs_on_host<typename Team::execution_space>)
+    return team_sum(team, static_cast<int>(end - begin),
+                    [&](const int i) { return square(values(begin + static_cast<std::size_t>(i))); });
   double total = 0;
   Kokkos::parallel_reduce(
       Kokkos::TeamVectorRange(team, (end - begin) / N),

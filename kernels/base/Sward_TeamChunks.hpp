@@ -18,6 +18,16 @@
 #define SWARD_INDEPENDENT_ITERATIONS
 #endif
 
+// The same for loops over a few lanes, which gcc would unroll before it could vectorize them, and to keep twice as many
+// of its iterations under way in a loop around such ones as the compiler would by itself.
+#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define SWARD_LANES _Pragma("omp simd")
+#define SWARD_UNROLL_ONCE _Pragma("GCC unroll 2")
+#else
+#define SWARD_LANES SWARD_INDEPENDENT_ITERATIONS
+#define SWARD_UNROLL_ONCE
+#endif
+
 namespace Sward {
 
 template <class ExecutionSpace>

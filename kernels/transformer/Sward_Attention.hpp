@@ -23,12 +23,14 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
     Scalar largest[lanes];
     Scalar total[lanes];
     for (int lane = 0; lane < lanes; ++lane) largest[lane] = maximum[first + lane];
-    for (int j = 0; j < Tile::stream; ++j)
+    for (int j = 0; j < Tile::stream; ++j) {
+      SWARD_LANES
       for (int lane = 0; lane < lanes; ++lane) {
         const Scalar score = column[j * Tile::block + lane];
         largest[lane] = score > largest[lane] ? score : largest[lane];
       }
-    SWARD_INDEPENDENT_ITERATIONS
+    }
+    SWARD_LANES
     for (int lane = 0; lane < lanes; ++lane) {
       const Scalar factor = exponential(maximum[first + lane] - largest[lane]);
       shrink[first + lane] = factor;
@@ -36,7 +38,7 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
       maximum[first + lane] = largest[lane];
     }
     for (int j = 0; j < Tile::stream; ++j) {
-      SWARD_INDEPENDENT_ITERATIONS
+      SWARD_LANES
       for (int lane = 0; lane < lanes; ++lane) {
         const Scalar weight = exponential(column[j * Tile::block + lane] - largest[lane]);
         column[j * Tile::block + lane] = weight;
@@ -102,7 +104,7 @@ void portable_attention(const ExecutionSpace& space, const AttentionShape& shape
           team.team_barrier();
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
                              query_tile, [&](const int j, const int i, const Scalar score) {
-                               const bool is_hidden = tile + j > first + i || Scalar(tile + j) < first_key[i];
+                               const bool is_hidden = hides(tile + j, first + i, first_key[i]);
                                scores[j * Tile::block + i] =
                                    is_hidden ? -Kokkos::Experimental::infinity_v<Scalar> : score;
                              });

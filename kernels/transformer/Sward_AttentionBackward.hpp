@@ -132,9 +132,9 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
           team.team_barrier();
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{key_tile, padded, 1},
                              query_tile, [&](const int j, const int i, const Scalar score) {
-                               const Scalar weight = exponential(score - logsumexp_tile[i]);
-                               const bool is_hidden = tile + j > first + i || Scalar(tile + j) < first_key[i];
-                               scores[j * Tile::block + i] = is_hidden ? Scalar(0) : weight;
+                               const bool is_hidden = hides(tile + j, first + i, first_key[i]);
+                               const Scalar seen = is_hidden ? -Kokkos::Experimental::infinity_v<Scalar> : score;
+                               scores[j * Tile::block + i] = exponential(seen - logsumexp_tile[i]);
                              });
           tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{value_tile, padded, 1},
                              output_gradient_tile, [&](const int j, const int i, const Scalar weight_gradient) {
@@ -229,9 +229,9 @@ void attention_key_value_gradient(const ExecutionSpace& space, const AttentionSh
               team.team_barrier();
               tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{query_tile, padded, 1},
                                  key_tile, [&](const int i, const int j, const Scalar score) {
-                                   const Scalar weight = exponential(score - logsumexp_tile[i]);
-                                   const bool is_hidden = first + j > tile + i || Scalar(first + j) < first_key[i];
-                                   weights[i * Tile::block + j] = is_hidden ? Scalar(0) : weight;
+                                   const bool is_hidden = hides(first + j, tile + i, first_key[i]);
+                                   const Scalar seen = is_hidden ? -Kokkos::Experimental::infinity_v<Scalar> : score;
+                                   weights[i * Tile::block + j] = exponential(seen - logsumexp_tile[i]);
                                  });
               tile_product<Tile>(
                   team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{output_gradient_tile, padded, 1},

@@ -16,8 +16,13 @@ struct AttentionTile {
   /// Device code has no address of these two: functions that take references get int{block}.
   static constexpr int block = 32;
   static constexpr int stream = host ? 32 : 16;
-  /// A product keeps rows x lanes sums in registers.
-  static constexpr int rows = host ? 32 / static_cast<int>(sizeof(Scalar)) : 1;
+  /// A product keeps rows x lanes sums in half of the registers, of which there are 32 with AVX-512 and 16 without.
+#ifdef __AVX512F__
+  static constexpr int row_bytes = 32;
+#else
+  static constexpr int row_bytes = 16;
+#endif
+  static constexpr int rows = host ? row_bytes / static_cast<int>(sizeof(Scalar)) : 1;
   static constexpr int lanes = host ? 16 : 1;
 
   using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::Schedule<Kokkos::Dynamic>>;
@@ -91,6 +96,12 @@ KOKKOS_INLINE_FUNCTION void load_first_keys(const Team& team, const FirstKeys& f
   });
 }
 
+/// Whether the token `query` of a sequence does not see `key`. Without a branch, for loops over lanes.
+template <class Scalar>
+KOKKOS_INLINE_FUNCTION bool hides(int key, int query, Scalar first_key) {
+  return (key > query) | (static_cast<Scalar>(key) < first_key);
+}
+
 /// One operand of a tile product: element (i, k) is data[i * row + k * depth].
 template <class Scalar>
 struct TileFactor {
@@ -113,12 +124,15 @@ KOKKOS_INLINE_FUNCTION void tile_product(const Team& team, int rows, int columns
     const Scalar* const a = left.data + i * left.row;
     const Scalar* const b = right + j;
     Scalar sum[height][width] = {};
+    SWARD_UNROLL_ONCE
     for (int k = 0; k < depth; ++k)
-      for (int r = 0; r < height; ++r)
-        for (int lane = 0; lane < width; ++lane)
-          sum[r][lane] += a[r * left.row + k * left.depth] * b[k * columns + lane];
+      for (int r = 0; r < height; ++r) {
+        const Scalar factor = a[r * left.row + k * left.depth];
+        SWARD_LANES
+        for (int lane = 0; lane < width; ++lane) sum[r][lane] += factor * b[k * columns + lane];
+      }
     for (int r = 0; r < height; ++r) {
-      SWARD_INDEPENDENT_ITERATIONS
+      SWARD_LANES
       for (int lane = 0; lane < width; ++lane) store(i + r, j + lane, sum[r][lane]);
     }
   });

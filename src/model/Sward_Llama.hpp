@@ -104,6 +104,8 @@ class Llama {
   void plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end);
   void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
   void plan_gradients(Arena<ExecutionSpace>& arena);
+  /// Activations: a row of `columns` elements for each token.
+  Matrix plan_tokens(Arena<ExecutionSpace>& arena, const std::string& label, BlockKind kind, std::size_t columns) const;
   AttentionActivations plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const;
   MlpActivations plan_mlp(Arena<ExecutionSpace>& arena, const std::string& label) const;
   int find(const std::string& name) const;

@@ -32,9 +32,20 @@ std::size_t stack_size(const std::string& name) {
 template <class ExecutionSpace>
 std::size_t logits_rows(std::size_t tokens, std::size_t vocabulary) {
   const std::size_t most = std::max<std::size_t>(128, logits_slice_elements<ExecutionSpace> / vocabulary);
-  if (runs_on_host<ExecutionSpace> || tokens <= most) return std::min(tokens, most);
+  // Threads of a host share a slice's tokens by 16; what is left over would keep one of them busy alone.
+  if (runs_on_host<ExecutionSpace>) return std::min(tokens, most / 64 * 64);
+  if (tokens <= most) return tokens;
   const std::size_t slices = (tokens + most - 1) / most;
   return (tokens + slices - 1) / slices;
+}
+
+/// The distance between rows of activations. On hosts rows of whole pages get a cache line more: the elements of a
+/// column would all have to share the few places of a cache, and a product with the transpose takes twice as long.
+template <class ExecutionSpace, class Scalar>
+constexpr std::size_t row_distance(std::size_t columns) {
+  constexpr std::size_t page = 4096 / sizeof(Scalar);
+  constexpr std::size_t line = 64 / sizeof(Scalar);
+  return runs_on_host<ExecutionSpace> && columns % page == 0 ? columns + line : columns;
 }
 
 }  // namespace
@@ -107,6 +118,14 @@ void Llama<ExecutionSpace, Scalar>::plan_stack(Arena<ExecutionSpace>& arena, std
 }
 
 template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::plan_tokens(Arena<ExecutionSpace>& arena, const std::string& label, BlockKind kind,
+                                                std::size_t columns) const -> Matrix {
+  const std::size_t apart = row_distance<ExecutionSpace, Scalar>(columns);
+  const Matrix rows = arena.template matrix<Scalar>(label, kind, batch_.tokens(), apart);
+  return columns_of(rows, 0, static_cast<std::int64_t>(columns));
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::plan_attention(Arena<ExecutionSpace>& arena, const std::string& label) const
     -> AttentionActivations {
   constexpr BlockKind kind = BlockKind::activation;
@@ -114,10 +133,9 @@ auto Llama<ExecutionSpace, Scalar>::plan_attention(Arena<ExecutionSpace>& arena,
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
   return {arena.template vector<Value>(label + " attention inverse rms", kind, tokens),
-          arena.template matrix<Scalar>(label + " attention normed input", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " query, key and value", kind, tokens,
-                                        static_cast<std::size_t>(query_key_value_size())),
-          arena.template matrix<Scalar>(label + " attention output", kind, tokens, hidden),
+          plan_tokens(arena, label + " attention normed input", kind, hidden),
+          plan_tokens(arena, label + " query, key and value", kind, static_cast<std::size_t>(query_key_value_size())),
+          plan_tokens(arena, label + " attention output", kind, hidden),
           arena.template matrix<Value>(label + " attention logsumexp", kind, tokens, heads)};
 }
 
@@ -129,10 +147,10 @@ auto Llama<ExecutionSpace, Scalar>::plan_mlp(Arena<ExecutionSpace>& arena, const
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto width = static_cast<std::size_t>(width_);
   return {arena.template vector<Value>(label + " mlp inverse rms", kind, tokens),
-          arena.template matrix<Scalar>(label + " mlp input", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " mlp normed input", kind, tokens, hidden),
-          arena.template matrix<Scalar>(label + " gate and up", kind, tokens, 2 * width),
-          arena.template matrix<Scalar>(label + " gated product", kind, tokens, width)};
+          plan_tokens(arena, label + " mlp input", kind, hidden),
+          plan_tokens(arena, label + " mlp normed input", kind, hidden),
+          plan_tokens(arena, label + " gate and up", kind, 2 * width),
+          plan_tokens(arena, label + " gated product", kind, width)};
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -152,7 +170,7 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
 
   const std::size_t hidden_sets = batch_.training ? layers + 1 : 2;
   for (std::size_t i = 0; i < hidden_sets; ++i)
-    hidden_.push_back(arena.template matrix<Scalar>("hidden " + std::to_string(i), kind, tokens, hidden));
+    hidden_.push_back(plan_tokens(arena, "hidden " + std::to_string(i), kind, hidden));
   const bool share_attention = recompute != Recompute::none || !batch_.training;
   const bool share_mlp = recompute == Recompute::block || !batch_.training;
   for (std::size_t i = 0; i < (share_attention ? 1 : layers); ++i)
@@ -165,7 +183,7 @@ void Llama<ExecutionSpace, Scalar>::plan_activations(Arena<ExecutionSpace>& aren
       attention_workspace_bytes<ExecutionSpace, Scalar>(attention_shape(), batch_.training));
 
   final_inverse_rms_ = arena.template vector<Value>("final inverse rms", kind, tokens);
-  final_normed_ = arena.template matrix<Scalar>("final normed", kind, tokens, hidden);
+  final_normed_ = plan_tokens(arena, "final normed", kind, hidden);
   logits_ =
       arena.template matrix<Scalar>("logits slice", kind, logits_rows<ExecutionSpace>(tokens, vocabulary), vocabulary);
   losses_ = arena.template vector<Value>("losses", kind, tokens);
@@ -179,15 +197,15 @@ void Llama<ExecutionSpace, Scalar>::plan_gradients(Arena<ExecutionSpace>& arena)
   const auto width = static_cast<std::size_t>(width_);
   const auto heads = static_cast<std::size_t>(shape_.num_heads);
   const auto vocabulary = static_cast<std::size_t>(shape_.vocab_size);
-  gradients_ = {arena.template matrix<Scalar>("gradient of hidden", kind, tokens, hidden),
-                arena.template matrix<Scalar>("gradient of normed input", kind, tokens, hidden),
-                arena.template matrix<Scalar>("gradient of gated product", kind, tokens, width),
-                arena.template matrix<Scalar>("gradient of query, key and value", kind, tokens,
-                                              static_cast<std::size_t>(query_key_value_size())),
-                arena.template matrix<Scalar>("gradient of attention output", kind, tokens, hidden),
-                arena.template matrix<Value>("attention delta", kind, tokens, heads),
-                arena.template matrix<Value>("rms norm partials", kind, rms_norm_partial_rows<ExecutionSpace>, hidden),
-                arena.template vector<int>("positions by token", kind, embedding_workspace_size(tokens, vocabulary))};
+  gradients_ = {
+      plan_tokens(arena, "gradient of hidden", kind, hidden),
+      plan_tokens(arena, "gradient of normed input", kind, hidden),
+      plan_tokens(arena, "gradient of gated product", kind, width),
+      plan_tokens(arena, "gradient of query, key and value", kind, static_cast<std::size_t>(query_key_value_size())),
+      plan_tokens(arena, "gradient of attention output", kind, hidden),
+      arena.template matrix<Value>("attention delta", kind, tokens, heads),
+      arena.template matrix<Value>("rms norm partials", kind, rms_norm_partial_rows<ExecutionSpace>, hidden),
+      arena.template vector<int>("positions by token", kind, embedding_workspace_size(tokens, vocabulary))};
 }
 
 template class Llama<Kokkos::DefaultExecutionSpace, float>;

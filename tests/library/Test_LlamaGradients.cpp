@@ -111,6 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LlamaGradients,
                                            GradientCase{4, 2, 9, false, 6, Recompute::block},
                                            GradientCase{4, 1, 5, true, 1, Recompute::none},
                                            GradientCase{3, 1, 11, true, 33, Recompute::block},
+                                           GradientCase{2, 1, 512, false, 3, Recompute::none},  // rows of whole pages
                                            GradientCase{4, 2, 9, false, 6, Recompute::block, true},
                                            GradientCase{2, 2, 10, false, 35, Recompute::none, true}));
 
