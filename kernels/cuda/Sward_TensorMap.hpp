@@ -16,6 +16,6 @@ struct DeviceMatrix {
 /// The copy engine's description of tiles of `tile_rows` x 64 elements of the matrix, in shared memory with rows of 128
 /// bytes whose pieces of 16 bytes are exchanged as tensor cores read them ("128-byte swizzle").
 /// Throws std::runtime_error where the driver refuses it.
-CUtensorMap map_tiles(const DeviceMatrix& matrix, int tile_rows);
+CUtensorMap map_tiles(const DeviceMatrix& matrix, int tile_rows, int tile_columns = 64);
 
 }  // namespace Sward

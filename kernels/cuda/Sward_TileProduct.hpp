@@ -16,7 +16,6 @@ constexpr int cluster_blocks = 2;
 constexpr int multiplying_warpgroups = 2;
 constexpr int tile_product_threads = (1 + multiplying_warpgroups) * warpgroup_threads;
 constexpr int taking_threads = 96;  // the first warpgroup's, but for the warp that loads
-constexpr int slab = 64;  // of the sums, loaded together
 
 /// Order in which tiles are computed: groups of rows of tiles, in which the columns' tiles follow each other, so that
 /// what runs at one time shares tiles of A and B in the second-level cache. A tile's rows are those of a cluster.
@@ -35,21 +34,24 @@ struct TileOrder {
 };
 
 /// A block's tile: `blocks` x 64 rows and `columns` columns for each of the two warpgroups that multiply.
-template <int blocks_, int columns_, int stages_, bool b_is_transposed_>
+template <int blocks_, int columns_, int slab_, int stages_, bool b_is_transposed_, int ring_bytes_>
 struct TileShape {
+  static constexpr int slab = slab_;
   static constexpr int blocks = blocks_;
   static constexpr int columns = columns_;
   static constexpr int stages = stages_;
   static constexpr bool b_is_transposed = b_is_transposed_;
   static constexpr int warpgroup_rows = 64 * blocks;
   static constexpr int rows = multiplying_warpgroups * warpgroup_rows;
+  static constexpr int row_bytes = 2 * slab;
   static constexpr int a_bytes = rows * slab * 2;
   static constexpr int b_bytes = columns * slab * 2;
   static constexpr int stage_bytes = a_bytes + b_bytes;
   static constexpr int staging_bytes = Panel<columns>::bytes(warpgroup_rows);
+  static constexpr int ring_bytes = ring_bytes_;
   static constexpr int barriers = 2 * stages + 2 * multiplying_warpgroups;
   static constexpr int shared_bytes =
-      stages * stage_bytes + multiplying_warpgroups * staging_bytes + barriers * static_cast<int>(barrier_bytes);
+      stages * stage_bytes + multiplying_warpgroups * staging_bytes + ring_bytes + barriers * static_cast<int>(barrier_bytes);
 };
 
 /// Addresses in the block's shared memory.
@@ -61,6 +63,9 @@ struct TileMemory {
   __device__ std::uint32_t b(int stage) const { return a(stage) + Shape::a_bytes; }
   __device__ Panel<Shape::columns> staging(int warpgroup) const {
     return {a(Shape::stages) + static_cast<std::uint32_t>(warpgroup * Shape::staging_bytes), Shape::warpgroup_rows};
+  }
+  __device__ std::uint32_t ring() const {
+    return a(Shape::stages) + static_cast<std::uint32_t>(multiplying_warpgroups * Shape::staging_bytes);
   }
   /// Complete when a stage's tiles are loaded, and when both blocks' warpgroups have multiplied them.
   __device__ std::uint32_t loaded(int stage) const { return barrier(stage); }
@@ -85,8 +90,7 @@ struct TileMemory {
 
  private:
   __device__ std::uint32_t barrier(int i) const {
-    return base + Shape::stages * Shape::stage_bytes + multiplying_warpgroups * Shape::staging_bytes +
-           static_cast<std::uint32_t>(i) * barrier_bytes;
+    return ring() + Shape::ring_bytes + static_cast<std::uint32_t>(i) * barrier_bytes;
   }
 };
 
@@ -104,8 +108,10 @@ struct Ring {
 };
 
 /// Places of the tiles of one block, one after the other.
-template <class Shape>
+template <class Work>
 struct TileWalk {
+  using Shape = typename Work::Shape;
+
   TileOrder order;
   int index = static_cast<int>(blockIdx.x) / cluster_blocks;
   int row = 0, column = 0;  ///< the tile's first
@@ -124,7 +130,7 @@ struct TileWalk {
     int row_tile = 0, column_tile = 0;
     order.place(index, row_tile, column_tile);
     row = (row_tile * cluster_blocks + rank_in_cluster()) * Shape::rows;
-    column = column_tile;
+    column = column_tile * Work::columns;
   }
 };
 
@@ -134,8 +140,8 @@ __device__ __forceinline__ void load_tiles(const typename Work::Operands& o,
                                            const TileMemory<typename Work::Shape>& memory) {
   using Shape = typename Work::Shape;
   Ring<Shape::stages> ring;
-  for (TileWalk<Shape> tile(o.order); tile.is_valid(); tile.advance())
-    for (int k = 0; k < o.inner; k += slab) {
+  for (TileWalk<Work> tile(o.order); tile.is_valid(); tile.advance())
+    for (int k = 0; k < o.inner; k += Work::Shape::slab) {
       wait_for_phase(memory.used(ring.stage), ring.parity ^ 1);
       const std::uint32_t loaded = memory.loaded(ring.stage);
       arrive_and_expect(loaded, Shape::stage_bytes);
@@ -148,15 +154,16 @@ __device__ __forceinline__ void load_tiles(const typename Work::Operands& o,
 template <class Shape>
 __device__ __forceinline__ void add_slab(float (&sum)[Shape::blocks][Shape::columns / 2],
                                          const TileMemory<Shape>& memory, int stage, int warpgroup, bool is_added) {
-  constexpr int panel_bytes = Shape::b_is_transposed ? 1024 : slab * 128;
+  constexpr int a_row = Shape::row_bytes;
+  constexpr int b_row = Shape::b_is_transposed ? a_row : 128;
   const std::uint64_t a =
-      describe_panels(memory.a(stage) + static_cast<std::uint32_t>(warpgroup * Shape::warpgroup_rows * 128), 1024);
-  const std::uint64_t b = describe_panels(memory.b(stage), panel_bytes);
+      describe_panels<a_row>(memory.a(stage) + static_cast<std::uint32_t>(warpgroup * Shape::warpgroup_rows * a_row), 1024);
+  const std::uint64_t b = describe_panels<b_row>(memory.b(stage), Shape::slab * 128);
 #pragma unroll
-  for (int k = 0; k < slab; k += 16)
+  for (int k = 0; k < Shape::slab; k += 16)
 #pragma unroll
     for (int i = 0; i < Shape::blocks; ++i)
-      add_wide_product<Shape::b_is_transposed>(sum[i], a + static_cast<unsigned>((i * 64 * 128 + k * 2) / 16),
+      add_wide_product<Shape::b_is_transposed>(sum[i], a + static_cast<unsigned>((i * 64 * a_row + k * 2) / 16),
                                                b + static_cast<unsigned>((Shape::b_is_transposed ? 2 : 128) * k / 16),
                                                is_added || k > 0);
 }
@@ -189,10 +196,10 @@ __device__ __forceinline__ void multiply_tiles(const typename Work::Operands& o,
     if (thread < cluster_blocks) arrive_in_cluster(memory.used(stage), thread);
   };
   Ring<Shape::stages> ring;
-  for (TileWalk<Shape> tile(o.order); tile.is_valid(); tile.advance()) {
+  for (TileWalk<Work> tile(o.order); tile.is_valid(); tile.advance()) {
     float sum[Shape::blocks][Shape::columns / 2];
     int previous = 0;
-    for (int k = 0; k < o.inner; k += slab) {
+    for (int k = 0; k < o.inner; k += Work::Shape::slab) {
       wait_for_phase(memory.loaded(ring.stage), ring.parity);
       begin_products();
       add_slab<Shape>(sum, memory, ring.stage, warpgroup, k > 0);
@@ -221,17 +228,7 @@ __device__ __forceinline__ int taking_thread() { return static_cast<int>(threadI
 template <class Work>
 __device__ __forceinline__ void take_tiles(const typename Work::Operands& o,
                                            const TileMemory<typename Work::Shape>& memory) {
-  using Shape = typename Work::Shape;
-  for (TileWalk<Shape> tile(o.order); tile.is_valid(); tile.advance()) {
-    Work::prefetch(o, tile.row, tile.column);
-#pragma unroll 1
-    for (int warpgroup = 0; warpgroup < multiplying_warpgroups; ++warpgroup) {
-      Work take(o, memory.staging(warpgroup), tile.row + warpgroup * Shape::warpgroup_rows, tile.column);
-      wait_for_phase(memory.staged(warpgroup), tile.parity);
-      take.take();
-      arrive(memory.taken(warpgroup));
-    }
-  }
+  for (TileWalk<Work> tile(o.order); tile.is_valid(); tile.advance()) Work::take(o, memory, tile);
 }
 
 template <class Work>

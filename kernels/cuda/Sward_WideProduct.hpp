@@ -51,13 +51,13 @@ __device__ __forceinline__ void add_wide_product(float (&d)[128], std::uint64_t 
 #undef SWARD_64_NAMES
 #undef SWARD_128_NAMES
 
-/// Describes panels of 64 elements a row to the tensor cores: `stride` bytes from one panel to the next, where the
-/// product's columns reach over several.
+/// Describes panels with rows of 128 or 64 bytes, whose pieces of 16 bytes are exchanged within that, to the tensor
+/// cores: `stride` bytes from one panel to the next, where the product's columns reach over several.
+template <int row_bytes>
 __device__ __forceinline__ std::uint64_t describe_panels(std::uint32_t address, int stride) {
-  constexpr std::uint64_t eight_rows = 1024 / 16;
-  constexpr std::uint64_t swizzle_of_128_bytes = 1;
-  return (address & 0x3ffffU) >> 4 | static_cast<std::uint64_t>(stride / 16) << 16 | eight_rows << 32 |
-         swizzle_of_128_bytes << 62;
+  constexpr std::uint64_t eight_rows = 8 * row_bytes / 16;
+  constexpr std::uint64_t swizzle = row_bytes == 128 ? 1 : 2;
+  return (address & 0x3ffffU) >> 4 | static_cast<std::uint64_t>(stride / 16) << 16 | eight_rows << 32 | swizzle << 62;
 }
 
 }  // namespace Sward
