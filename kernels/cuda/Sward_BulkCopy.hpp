@@ -85,20 +85,6 @@ __device__ __forceinline__ void load_tile_to_all(const CUtensorMap& map, std::ui
 /// What this thread stored to shared memory, and knows to be stored, may then be read by copies and products.
 __device__ __forceinline__ void publish_to_copies() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-/// What is used once should not push anything out of the second-level cache.
-__device__ __forceinline__ std::uint64_t policy_of_streams() {
-  std::uint64_t policy;
-  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
-}
-
-__device__ __forceinline__ void store_tile_of_stream(const CUtensorMap& map, std::uint32_t source, int x, int y,
-                                                     std::uint64_t policy) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group.L2::cache_hint [%0, {%2, %3}], [%1], %4;" ::"l"(&map),
-               "r"(source), "r"(x), "r"(y), "l"(policy)
-               : "memory");
-}
-
 __device__ __forceinline__ void store_tile(const CUtensorMap& map, std::uint32_t source, int x, int y) {
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map),
                "r"(source), "r"(x), "r"(y)

@@ -23,16 +23,16 @@ PFN_cuTensorMapEncodeTiled_v12000 find_encoder() {
 
 }  // namespace
 
-CUtensorMap map_tiles(const DeviceMatrix& matrix, int tile_rows, int tile_columns) {
+CUtensorMap map_tiles(const DeviceMatrix& matrix, int rows) {
   static const PFN_cuTensorMapEncodeTiled_v12000 encode = find_encoder();
   const cuuint64_t extents[] = {static_cast<cuuint64_t>(matrix.columns), static_cast<cuuint64_t>(matrix.rows)};
   const cuuint64_t strides[] = {static_cast<cuuint64_t>(matrix.stride) * 2};
-  const cuuint32_t tile[] = {static_cast<cuuint32_t>(tile_columns), static_cast<cuuint32_t>(tile_rows)};
+  const cuuint32_t tile[] = {tile_columns, static_cast<cuuint32_t>(rows)};
   const cuuint32_t steps[] = {1, 1};
   CUtensorMap map;
   const CUresult code =
       encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(matrix.data), extents, strides, tile, steps,
-             CU_TENSOR_MAP_INTERLEAVE_NONE, tile_columns == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+             CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (code != CUDA_SUCCESS)
     throw std::runtime_error("cuTensorMapEncodeTiled: error " + std::to_string(code) + ", for a matrix of " +

@@ -1,7 +1,7 @@
 #pragma once
 
-// Products of bfloat16 tiles of 128 and 256 columns by the tensor cores of sm_90a: the registers and layouts of
-// Sward_WarpgroupProduct.hpp, with n < columns / 8.
+// Products of bfloat16 tiles of 256 columns by the tensor cores of sm_90a: the registers and layouts of
+// Sward_WarpgroupProduct.hpp, with n < 32.
 
 #include <cstdint>
 
@@ -25,17 +25,7 @@ namespace Sward {
   "%103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, " \
   "%121, %122, %123, %124, %125, %126, %127"
 
-/// d = A B, or d + A B, of 64 x 16 and 16 x columns operands in shared memory. B lies there as it is, rows of columns, or
-/// transposed.
-template <bool b_is_transposed>
-__device__ __forceinline__ void add_wide_product(float (&d)[64], std::uint64_t a, std::uint64_t b, bool is_added) {
-  asm volatile(
-      "{.reg .pred p;\n"
-      "setp.ne.b32 p, %66, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" SWARD_64_NAMES "}, %64, %65, p, 1, 1, 0, %67;}\n"
-      : SWARD_64(d, 0)
-      : "l"(a), "l"(b), "r"(static_cast<int>(is_added)), "n"(b_is_transposed ? 0 : 1));
-}
+/// d = A B, or d + A B, of 64 x 16 and 16 x 256 operands in shared memory, where B lies as it is or transposed.
 template <bool b_is_transposed>
 __device__ __forceinline__ void add_wide_product(float (&d)[128], std::uint64_t a, std::uint64_t b, bool is_added) {
   asm volatile(
@@ -51,13 +41,22 @@ __device__ __forceinline__ void add_wide_product(float (&d)[128], std::uint64_t 
 #undef SWARD_64_NAMES
 #undef SWARD_128_NAMES
 
-/// Describes panels with rows of 128 or 64 bytes, whose pieces of 16 bytes are exchanged within that, to the tensor
-/// cores: `stride` bytes from one panel to the next, where the product's columns reach over several.
-template <int row_bytes>
+/// Four 8 x 8 matrices of two bytes each; thread t of the warp gives the address of row t % 8 of matrix t / 8, and holds
+/// the elements t % 4 * 2 and the next of row t / 4 of each.
+__device__ __forceinline__ void store_matrices(std::uint32_t address, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                               std::uint32_t d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b),
+               "r"(c), "r"(d)
+               : "memory");
+}
+
+/// Tells the tensor cores of panels of 64 elements a row, `stride` bytes from one to the next where the product's columns
+/// reach over several.
 __device__ __forceinline__ std::uint64_t describe_panels(std::uint32_t address, int stride) {
-  constexpr std::uint64_t eight_rows = 8 * row_bytes / 16;
-  constexpr std::uint64_t swizzle = row_bytes == 128 ? 1 : 2;
-  return (address & 0x3ffffU) >> 4 | static_cast<std::uint64_t>(stride / 16) << 16 | eight_rows << 32 | swizzle << 62;
+  constexpr std::uint64_t eight_rows = 1024 / 16;
+  constexpr std::uint64_t swizzle_of_128_bytes = 1;
+  return (address & 0x3ffffU) >> 4 | static_cast<std::uint64_t>(stride / 16) << 16 | eight_rows << 32 |
+         swizzle_of_128_bytes << 62;
 }
 
 }  // namespace Sward
