@@ -19,9 +19,10 @@ struct GatedProductShape {
 /// Whether the extents are positive, and all strides multiples of 8.
 bool gated_product_serves(const GatedProductShape& shape);
 
-/// gate_up = input weightᵀ, b x 2n, and product = silu(gate) * up of its first and its last n columns. `input` is b x k,
-/// `weight` 2n x k. By one kernel for sm_90a, in float but for the operands: gate and up are rounded before the product.
-/// Queued on `stream`. Throws std::runtime_error with the shape where it is not served, or CUDA refuses the launch.
+/// gate_up = input weightᵀ, b x 2n, and product = silu(gate) * up of its first and its last n columns. `input` is b x
+/// k, `weight` 2n x k. By one kernel for sm_90a, in float but for the operands: gate and up are rounded before the
+/// product. Queued on `stream`. Throws std::runtime_error with the shape where it is not served, or CUDA refuses the
+/// launch.
 void gated_product(cudaStream_t stream, const GatedProductShape& shape, const void* input, const void* weight,
                    void* gate_up, void* product);
 

@@ -47,8 +47,7 @@ struct BackwardWork {
   std::uint16_t* gate;
   std::uint16_t* up;
 
-  __device__ BackwardWork(const Operands& o, const TileMemory<BackwardWork>& shared,
-                          const TileWalk<BackwardWork>& tile)
+  __device__ BackwardWork(const Operands& o, const TileMemory<BackwardWork>& shared, const TileWalk<BackwardWork>& tile)
       : memory(shared), row(taking_thread() / pieces), piece(taking_thread() % pieces), stride(o.stride) {
     const int column = tile.column + static_cast<int>(8 * piece);
     rows = column < o.columns ? static_cast<unsigned>(max(min(o.rows - tile.row, block_rows), 0)) : 0;

@@ -1,9 +1,9 @@
 #pragma once
 
-// Matrix products of bfloat16 by blocks that stay on their multiprocessors and go from tile to tile, their warps divided
-// among three tasks: a thread loads tiles of A and B, two warpgroups multiply them, and three warps take the results,
-// rounded and left in shared memory, while the others are at the next tile. Two blocks, a cluster, have tiles one below
-// the other, and each loads half of their common tile of B for both.
+// Matrix products of bfloat16 by blocks that stay on their multiprocessors and go from tile to tile, their warps
+// divided among three tasks: a thread loads tiles of A and B, two warpgroups multiply them, and three warps take the
+// results, rounded and left in shared memory, while the others are at the next tile. Two blocks, a cluster, have tiles
+// one below the other, and each loads half of their common tile of B for both.
 //
 // A kind of work says what is multiplied and what becomes of the results:
 //   Operands                           the kernel's argument, with `a`, `inner` and `order`
@@ -39,8 +39,8 @@ constexpr int stage_bytes = a_bytes + b_bytes;
 constexpr int result_panel_bytes = block_rows * tile_row_bytes;
 constexpr int result_bytes = block_columns / tile_columns * result_panel_bytes;
 
-/// Order in which tiles of clusters are computed: what runs at one time is nearly a square, so that it shares tiles of A
-/// and B in the second-level cache.
+/// Order in which tiles of clusters are computed: what runs at one time is nearly a square, so that it shares tiles of
+/// A and B in the second-level cache.
 struct TileOrder {
   int row_tiles, column_tiles;
 
