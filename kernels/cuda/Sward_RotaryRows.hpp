@@ -1,17 +1,14 @@
 #pragma once
 
 // Rows of one attention head between global memory, shared memory and the registers of a warpgroup's tiles, with the
-// rotary embedding on the way. A piece is 16 bytes, 8 values.
+// rotary embedding on the way.
 
 #include <cstdint>
 
+#include "Sward_Piece.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
-
-struct Piece {
-  std::uint32_t word[4];
-};
 
 /// Each value is read once, so that it should not push the rotary tables out of the first-level cache.
 __device__ __forceinline__ Piece load_piece(const std::uint16_t* source) {
@@ -26,24 +23,6 @@ __device__ __forceinline__ Piece load_piece(const std::uint16_t* source) {
 __device__ __forceinline__ void prefetch_line(const std::uint16_t* source) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(source));
 }
-
-__device__ __forceinline__ void store_piece(std::uint32_t address, const Piece& p) {
-  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(p.word[0]), "r"(p.word[1]),
-               "r"(p.word[2]), "r"(p.word[3])
-               : "memory");
-}
-
-__device__ __forceinline__ Piece read_piece(std::uint32_t address) {
-  Piece p;
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(p.word[0]), "=r"(p.word[1]), "=r"(p.word[2]), "=r"(p.word[3])
-               : "r"(address)
-               : "memory");
-  return p;
-}
-
-__device__ __forceinline__ float low(std::uint32_t word) { return __uint_as_float(word << 16); }
-__device__ __forceinline__ float high(std::uint32_t word) { return __uint_as_float(word & 0xffff0000U); }
 
 /// Cosines and sines of a piece's eight pairs.
 struct Angles {
@@ -80,8 +59,6 @@ __device__ __forceinline__ void copy_rows(const Panel<head_size>& panel, int tar
     from += step * stride;
   }
 }
-
-__device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 /// Waits until at most `pending` groups of this block's copies are under way.
 template <int pending>
@@ -250,12 +227,6 @@ __device__ __forceinline__ float row_maximum(float value) {
 __device__ __forceinline__ float row_sum(float value) {
   value += __shfl_xor_sync(0xffffffffU, value, 1);
   return value + __shfl_xor_sync(0xffffffffU, value, 2);
-}
-
-__device__ __forceinline__ float power_of_two(float exponent) {
-  float result;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(exponent));
-  return result;
 }
 
 }  // namespace Sward

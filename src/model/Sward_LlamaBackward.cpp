@@ -4,7 +4,7 @@
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
-#include "Sward_Swiglu.hpp"
+#include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
 
@@ -47,13 +47,10 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const MlpActivations& m = mlp_of(layer);
   const Gradients& g = gradients_;
   deliver(sink, block.down, g.hidden, m.product);
-  input_gradient(space, g.hidden, padded_weight(block.down), g.product);
   // Gate and up are not needed again, so their gradients take their place.
-  const Matrix gate = gate_of(m.gate_up);
-  const Matrix up = up_of(m.gate_up);
-  swiglu_backward(space, gate, up, g.product, gate, up);
-  deliver(sink, block.gate, gate, m.normed);
-  deliver(sink, block.up, up, m.normed);
+  swiglu_product_backward(space, g.hidden, padded_weight(block.down), g.product, m.gate_up);
+  deliver(sink, block.gate, gate_of(m.gate_up), m.normed);
+  deliver(sink, block.up, up_of(m.gate_up), m.normed);
   input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
   rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
                     dense_vector(sink, block.mlp_norm));

@@ -9,7 +9,7 @@
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Sum.hpp"
-#include "Sward_Swiglu.hpp"
+#include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
 
@@ -119,8 +119,7 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-  linear(space, m.normed, stacked_weight(block.gate, 2 * width_), m.gate_up);
-  swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product);
+  swiglu_product(space, m.normed, stacked_weight(block.gate, 2 * width_), m.gate_up, m.product);
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -30,6 +30,7 @@
 #include "Sward_SelectionMemory.hpp"
 #include "Sward_SquaredNorms.hpp"
 #include "Sward_Swiglu.hpp"
+#include "Sward_SwigluProduct.hpp"
 #include "Sward_TestSpaces.hpp"
 
 // The contract of every kernel, seen through Kokkos Tools: labels with our prefix, launches on the instance that was
@@ -107,6 +108,8 @@ void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
   rotary_embedding_backward(space, x.cosine, x.sine, 2, x.b);
   swiglu(space, x.a, x.b, x.c);
   swiglu_backward(space, x.a, x.b, x.c, x.d, x.e);
+  swiglu_product(space, x.a, x.square, x.c, gate_columns(x.d));
+  swiglu_product_backward(space, x.a, gate_columns(x.square), gate_columns(x.d), x.c);
   rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.partials, x.weight_gradient);
   cross_entropy(space, x.a, x.targets, x.by_token);
   cross_entropy_backward(space, x.targets, 1.0F, x.a, x.by_token);
