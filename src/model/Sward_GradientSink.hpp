@@ -10,7 +10,7 @@
 namespace Sward {
 
 /// The factors of a weight gradient G = dYᵀX: dY and X.
-enum class Factor { output_gradient, input };
+enum class GradientFactor { output_gradient, input };
 
 /// Where the model's backward pass delivers its gradients. Parameters are numbered as in `list_parameters`. Weights and
 /// factors are stored as Scalar, gradients as Real<Scalar>.
@@ -40,7 +40,7 @@ class GradientSink {
   /// The columns of a factor, of `tokens` rows, that the sink would gather from it in this micro-batch; empty if it
   /// takes the whole factor. Asked for by whoever is about to make the factor, and then has to write the slice (unless
   /// empty) and to hand it over by accept_columns: its memory is the model's until then.
-  virtual Slice wanted_columns(int /*parameter*/, Factor /*factor*/, std::size_t /*tokens*/) { return {}; }
+  virtual Slice wanted_columns(int /*parameter*/, GradientFactor /*factor*/, std::size_t /*tokens*/) { return {}; }
 
   /// As accept_factors, for a factor of which a slice was wanted and has been written; `other` is the other factor.
   virtual void accept_columns(int /*parameter*/, ConstMatrix /*other*/) {

@@ -26,10 +26,10 @@ void deliver(Sink& sink, int parameter, const Matrix& output_gradient, const Mat
 
 /// The same where a slice of one factor, unless it is empty, has been written in its place.
 template <class Sink, class Slice, class Matrix>
-void deliver(Sink& sink, int parameter, Factor factor, const Slice& slice, const Matrix& output_gradient,
+void deliver(Sink& sink, int parameter, GradientFactor factor, const Slice& slice, const Matrix& output_gradient,
              const Matrix& input) {
   if (slice.is_empty()) return deliver(sink, parameter, output_gradient, input);
-  sink.accept_columns(parameter, factor == Factor::output_gradient ? input : output_gradient);
+  sink.accept_columns(parameter, factor == GradientFactor::output_gradient ? input : output_gradient);
   sink.complete(parameter);
 }
 
@@ -52,7 +52,7 @@ void Llama<ExecutionSpace, Scalar>::recompute_block(const ExecutionSpace& space,
 
 template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::down_columns(std::size_t layer, Sink& sink) const -> Slice {
-  return sink.wanted_columns(blocks_[layer].down, Factor::output_gradient, batch_.tokens());
+  return sink.wanted_columns(blocks_[layer].down, GradientFactor::output_gradient, batch_.tokens());
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -61,20 +61,20 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   const Gradients& g = gradients_;
-  deliver(sink, block.down, Factor::output_gradient, hidden_columns, g.hidden, m.product);
+  deliver(sink, block.down, GradientFactor::output_gradient, hidden_columns, g.hidden, m.product);
   input_gradient(space, g.hidden, padded_weight(block.down), g.product);
   // Gate and up are not needed again, so their gradients take their place.
   const Matrix gate = gate_of(m.gate_up);
   const Matrix up = up_of(m.gate_up);
   swiglu_backward(space, gate, up, g.product, gate, up);
   input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
-  const Slice of_gate = sink.wanted_columns(block.gate, Factor::input, batch_.tokens());
-  const Slice of_up = sink.wanted_columns(block.up, Factor::input, batch_.tokens());
-  const Slice of_output = sink.wanted_columns(block.output, Factor::output_gradient, batch_.tokens());
+  const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
+  const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
+  const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
   rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
                     dense_vector(sink, block.mlp_norm), {of_output, {of_gate, of_up}});
-  deliver(sink, block.gate, Factor::input, of_gate, gate, m.normed);
-  deliver(sink, block.up, Factor::input, of_up, up, m.normed);
+  deliver(sink, block.gate, GradientFactor::input, of_gate, gate, m.normed);
+  deliver(sink, block.up, GradientFactor::input, of_up, up, m.normed);
   sink.complete(block.mlp_norm);
   return of_output;
 }
@@ -85,7 +85,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Block& block = blocks_[layer];
   const AttentionActivations& a = attention_of(layer);
   const Gradients& g = gradients_;
-  deliver(sink, block.output, Factor::output_gradient, hidden_columns, g.hidden, a.output);
+  deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
   input_gradient(space, g.hidden, weight(block.output), g.output);
   const AttentionShape shape = attention_shape();
   with_first_keys([&](const auto& first_keys) {

@@ -125,8 +125,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     workspace_.gathered.give_back(gathered);
   }
 
-  Slice wanted_columns(Factor factor, std::size_t tokens) override {
-    const Factor selected = selection_.side == Side::rows ? Factor::output_gradient : Factor::input;
+  Slice wanted_columns(GradientFactor factor, std::size_t tokens) override {
+    const GradientFactor selected =
+        selection_.side == Side::rows ? GradientFactor::output_gradient : GradientFactor::input;
     if (choosing_ || factor != selected) return {};
     wanted_ = workspace_.gathered.take(tokens, selection_.rows.extent(0));
     return {selection_.rows, wanted_};

@@ -151,7 +151,8 @@ void Optimizer<ExecutionSpace, Scalar>::accept_factors(int parameter, ConstMatri
 }
 
 template <class ExecutionSpace, class Scalar>
-auto Optimizer<ExecutionSpace, Scalar>::wanted_columns(int parameter, Factor factor, std::size_t tokens) -> Slice {
+auto Optimizer<ExecutionSpace, Scalar>::wanted_columns(int parameter, GradientFactor factor, std::size_t tokens)
+    -> Slice {
   return states_[static_cast<std::size_t>(parameter)]->wanted_columns(factor, tokens);
 }
 

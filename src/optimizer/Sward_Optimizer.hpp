@@ -70,7 +70,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// The learning rate is that of the schedule.
   void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches, double learning_rate);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
-  Slice wanted_columns(int parameter, Factor factor, std::size_t tokens) override;
+  Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override;
   void accept_columns(int parameter, ConstMatrix other) override;
   GradientMatrix dense_gradient(int parameter) override;
   void complete(int parameter) override;

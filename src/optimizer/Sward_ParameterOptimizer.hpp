@@ -56,7 +56,7 @@ class ParameterOptimizer {
   virtual void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) = 0;
   virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
   /// As of the sink; by default whole factors are wanted.
-  virtual Slice wanted_columns(Factor /*factor*/, std::size_t /*tokens*/) { return {}; }
+  virtual Slice wanted_columns(GradientFactor /*factor*/, std::size_t /*tokens*/) { return {}; }
   virtual void accept_columns(const ExecutionSpace&, ConstMatrix /*other*/) {
     throw std::logic_error("Sward::ParameterOptimizer::accept_columns: no columns were wanted");
   }
