@@ -11,7 +11,6 @@ namespace {
 
 constexpr int threads = 256;
 constexpr int warps = threads / 32;
-constexpr int ring_packs = 24;  // of a thread: what is under way from memory hides its latency
 
 /// 16 bytes of elements, and their values in float.
 template <class T>
@@ -45,6 +44,11 @@ __device__ __forceinline__ uint4 pack(const float (&v)[8]) {
 template <class T>
 __device__ __forceinline__ uint4 load(const T* source) {
   return *reinterpret_cast<const uint4*>(source);
+}
+
+template <class T>
+__device__ __forceinline__ void store(T* target, uint4 pack) {
+  *reinterpret_cast<uint4*>(target) = pack;
 }
 
 /// Starts the copy of one pack to shared memory. A thread waits for its own copies alone: it reads no others.
@@ -86,26 +90,31 @@ struct Place {
   __device__ int column(int k) const { return (k * width + member) * pack_extent<T>; }
 };
 
-/// The block's shared memory: a ring of rows on their way, and for a moment those of which columns are written. At the
-/// end parts of the weight's gradient take the ring's place.
+/// The block's shared memory: a ring of rows on their way, and where columns are written the rows of two rounds, by
+/// turns, and the lists of columns. At the end parts of the weight's gradient take the ring's place.
 template <class T, int count>
 struct Memory {
-  static constexpr int stages = ring_packs / 3 / count;
+  static constexpr int stages = count == 4 ? 2 : 6 / count;  // enough under way to hide the latency of memory
+  static constexpr int ring_packs = stages * 3 * count * threads;
   static constexpr int row_packs = count * threads;  // of all groups
   uint4* ring;
-  T* gradient;
-  T* normed;
+  uint4* rows;
+  std::uint16_t* lists;
 
   __device__ explicit Memory(uint4* memory)
       : ring(memory),
-        gradient(reinterpret_cast<T*>(memory + ring_packs * threads)),
-        normed(gradient + row_packs * pack_extent<T>) {}
-  static int bytes(bool writes_columns) { return (ring_packs * threads + (writes_columns ? 2 * row_packs : 0)) * 16; }
+        rows(memory + ring_packs),
+        lists(reinterpret_cast<std::uint16_t*>(memory + ring_packs + 4 * row_packs)) {}
+  static int bytes(int listed) {
+    return (ring_packs + (listed > 0 ? 4 * row_packs : 0)) * 16 + listed * static_cast<int>(sizeof(std::uint16_t));
+  }
 
   /// Where a thread's pack k of an operand is.
   __device__ uint4* pack(int stage, int operand, int k) const {
     return ring + ((stage * 3 + operand) * count + k) * threads + threadIdx.x;
   }
+  __device__ T* gradient(int turn) const { return reinterpret_cast<T*>(rows + turn * row_packs); }
+  __device__ T* normed(int turn) const { return reinterpret_cast<T*>(rows + (2 + turn) * row_packs); }
 };
 
 template <class T, int count>
@@ -124,14 +133,35 @@ __device__ __forceinline__ void start_row(const RmsNormOperands<T>& o, const Pla
   end_copies();
 }
 
+/// The numbers of the columns are needed for every row.
+template <class T>
+__device__ __forceinline__ std::uint16_t* copy_list(const WrittenColumns<T>& slice, std::uint16_t* list) {
+  for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads)
+    list[s] = static_cast<std::uint16_t>(slice.columns[s]);
+  return list + slice.count;
+}
+
 /// Columns of `rows` rows, which are in shared memory, each at a multiple of `pitch`.
 template <class T>
-__device__ __forceinline__ void write_columns(const WrittenColumns<T>& slice, const T* source, int pitch, int first,
-                                              int rows) {
-  for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads) {
-    const int column = slice.columns[s];
-    for (int i = 0; i < rows; ++i) slice.values[(first + i) * slice.stride + s] = source[i * pitch + column];
+__device__ __forceinline__ const std::uint16_t* write_columns(const WrittenColumns<T>& slice, const std::uint16_t* list,
+                                                              const T* source, int pitch, int first, int rows) {
+  for (int i = 0; i < rows; ++i) {
+    T* const values = slice.values + (first + i) * slice.stride;
+#pragma unroll 2
+    for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads) values[s] = source[i * pitch + list[s]];
   }
+  return list + slice.count;
+}
+
+/// All that is wanted of the rows of one round.
+template <class T, int count>
+__device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const Memory<T, count>& memory, int turn,
+                                            int pitch, int first, int groups) {
+  const int rows = min(groups, o.rows - first);
+  const std::uint16_t* list = memory.lists;
+  list = write_columns(o.gradient_columns, list, memory.gradient(turn), pitch, first, rows);
+  list = write_columns(o.normed_columns[0], list, memory.normed(turn), pitch, first, rows);
+  write_columns(o.normed_columns[1], list, memory.normed(turn), pitch, first, rows);
 }
 
 /// input_gradient += inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
@@ -153,12 +183,16 @@ __global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
 #pragma unroll
   for (int k = 0; k < count; ++k)
     if (place.column(k) < o.columns) weight[k] = load(o.weight + place.column(k));
+  const bool writes_normed = writes_columns && o.normed_columns[0].count + o.normed_columns[1].count > 0;
+  if constexpr (writes_columns)
+    copy_list(o.normed_columns[1], copy_list(o.normed_columns[0], copy_list(o.gradient_columns, memory.lists)));
   constexpr int stages = Memory<T, count>::stages;
 #pragma unroll
   for (int stage = 0; stage < stages; ++stage) start_row(o, place, memory, stage, begin + place.group + stage * step);
   int stage = 0;
   int turn = 0;
-  for (int first = begin; first < o.rows; first += step) {
+  int first = begin;
+  for (; first < o.rows; first += step, turn ^= 1, stage = stage + 1 == stages ? 0 : stage + 1) {
     const int row = first + place.group;
     const bool is_row = row < o.rows;
     const float inverse = is_row ? __ldg(o.inverse_rms + row) : 0.0F;
@@ -181,6 +215,8 @@ __global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
     if (threadIdx.x % 32 == 0) products[turn][threadIdx.x / 32] = product;
     __syncthreads();
     start_row(o, place, memory, stage, row + stages * step);
+    if constexpr (writes_columns)
+      if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
     product = 0;
     for (int warp = 0; warp < place.width / 32; ++warp)
       product += products[turn][place.group * (place.width / 32) + warp];
@@ -200,24 +236,15 @@ __global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
         sums[k][e] += scaled * x[k][e];
       }
       const uint4 packed = pack(result);
-      *reinterpret_cast<uint4*>(o.input_gradient + row * o.input_gradient_stride + j) = packed;
-      if constexpr (writes_columns) {
-        *reinterpret_cast<uint4*>(memory.gradient + place.group * pitch + j) = packed;
-        *reinterpret_cast<uint4*>(memory.normed + place.group * pitch + j) = pack(normed);
-      }
+      store(o.input_gradient + row * o.input_gradient_stride + j, packed);
+      if constexpr (writes_columns) store(memory.gradient(turn) + place.group * pitch + j, packed);
+      if (writes_normed) store(memory.normed(turn) + place.group * pitch + j, pack(normed));
     }
-    if constexpr (writes_columns) {
-      __syncthreads();
-      const int rows = min(place.groups(), o.rows - first);
-      write_columns(o.gradient_columns, memory.gradient, pitch, first, rows);
-      write_columns(o.normed_columns[0], memory.normed, pitch, first, rows);
-      write_columns(o.normed_columns[1], memory.normed, pitch, first, rows);
-    }
-    stage = stage + 1 == stages ? 0 : stage + 1;
-    turn ^= 1;
   }
   wait_for_copies<0>();
   __syncthreads();
+  if constexpr (writes_columns)
+    if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
   float* const parts = reinterpret_cast<float*>(shared);
 #pragma unroll
   for (int k = 0; k < count; ++k)
@@ -239,9 +266,9 @@ void check(cudaError_t code, const RmsNormOperands<T>& o) {
 }
 
 template <class T, int count, bool writes_columns>
-void launch(cudaStream_t stream, const RmsNormOperands<T>& o) {
+void launch(cudaStream_t stream, const RmsNormOperands<T>& o, int listed) {
   const auto kernel = gradients_kernel<T, count, writes_columns>;
-  const int bytes = Memory<T, count>::bytes(writes_columns);
+  const int bytes = Memory<T, count>::bytes(listed);
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), o);
   kernel<<<static_cast<unsigned>(o.parts), threads, static_cast<std::size_t>(bytes), stream>>>(o);
   check(cudaGetLastError(), o);
@@ -249,8 +276,8 @@ void launch(cudaStream_t stream, const RmsNormOperands<T>& o) {
 
 template <class T, int count>
 void launch_for(cudaStream_t stream, const RmsNormOperands<T>& o) {
-  const bool writes_columns = o.gradient_columns.count + o.normed_columns[0].count + o.normed_columns[1].count > 0;
-  writes_columns ? launch<T, count, true>(stream, o) : launch<T, count, false>(stream, o);
+  const int listed = o.gradient_columns.count + o.normed_columns[0].count + o.normed_columns[1].count;
+  listed > 0 ? launch<T, count, true>(stream, o, listed) : launch<T, count, false>(stream, o, 0);
 }
 
 }  // namespace
