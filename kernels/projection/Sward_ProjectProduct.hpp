@@ -4,7 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_GatherColumns.hpp"
-#include "Sward_MatrixProduct.hpp"
+#include "Sward_ProjectGathered.hpp"
 #include "Sward_RowSelection.hpp"
 
 namespace Sward {
@@ -30,10 +30,10 @@ void project_product(const ExecutionSpace& space, const RowSelection<ExecutionSp
                   {input.extent(0), selection.rows.extent(0)});
   if (by_rows) {
     gather_columns(function, space, selection.rows, output_gradient, gathered);
-    matrix_product(space, Transpose::yes, Transpose::no, 1, gathered, input, beta, gradient);
+    project_gathered(space, selection.side, gathered, input, beta, gradient);
   } else {
     gather_columns(function, space, selection.rows, input, gathered);
-    matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, gathered, beta, gradient);
+    project_gathered(space, selection.side, gathered, output_gradient, beta, gradient);
   }
 }
 

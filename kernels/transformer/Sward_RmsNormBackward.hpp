@@ -1,13 +1,19 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
-#include <algorithm>
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+#include <cstdint>
+#include <type_traits>
 
 #include "Sward_Check.hpp"
+#include "Sward_ColumnSlice.hpp"
 #include "Sward_ColumnSums.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
+#ifdef KOKKOS_ENABLE_CUDA
+#include "Sward_RmsNormGradients.hpp"
+#endif
 
 namespace Sward {
 
@@ -15,10 +21,20 @@ namespace Sward {
 template <class ExecutionSpace>
 inline constexpr int rms_norm_partial_rows = runs_on_host<ExecutionSpace> ? 0 : 264;
 
+/// Columns that rms_norm_backward writes a second time, next to each other: of its result, and of what rms_norm gave in
+/// the forward pass, with the same bits, so that it need not be kept.
+template <class ExecutionSpace, class Scalar>
+struct RmsNormColumns {
+  ColumnSlice<ExecutionSpace, Scalar> input_gradient;
+  ColumnSlice<ExecutionSpace, Scalar> normed[2];
+};
+
 /// The part of rms_norm_backward for the input: input_gradient += inverse (weight dY - x inverse^2 mean(dY weight x)).
-template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient>
+template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
+          class Wanted>
 void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                             const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient) {
+                             const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
+                             const Wanted& wanted) {
   using Scalar = typename InputGradient::non_const_value_type;
   using Sum = SumTerm<typename Input::non_const_value_type>;
   const int columns = static_cast<int>(input.extent(1));
@@ -40,6 +56,11 @@ void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& 
             input_gradient(row, j) = static_cast<Scalar>(
                 input_gradient(row, j) + (inverse * weight(j) * output_gradient(row, j) - along * input(row, j)));
         });
+        team.team_barrier();
+        const auto normed = [&](int, const int j) { return static_cast<Scalar>(input(row, j) * inverse * weight(j)); };
+        write_slice(team, wanted.input_gradient, row, 1, [&](int, const int j) { return input_gradient(row, j); });
+        write_slice(team, wanted.normed[0], row, 1, normed);
+        write_slice(team, wanted.normed[1], row, 1, normed);
       });
 }
 
@@ -57,176 +78,87 @@ void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient&
       KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Scalar>(sum); });
 }
 
-/// How the rows of rms_norm_backward are dealt to a team that makes both gradients in one pass: `width` of its threads,
-/// with their lanes, have a row in packs of N, `count` a lane, and so the team has team_size / width groups, each of
-/// which reads `depth` rows at a time. A lane adds up the weight's gradient of its columns over all its rows.
-template <class ExecutionSpace, int N, int packs>
-struct RmsNormDeal {
-  static constexpr int lanes = vector_lanes<ExecutionSpace>;
-  static constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
-  static constexpr int count = packs;
-  static constexpr int depth = 4 / packs;  // what one thread holds in registers does not depend on the row's length
-  static constexpr int longest = N * count * lanes * team_size;
-  int width = 1;
+#ifdef KOKKOS_ENABLE_CUDA
+/// Elements as the kernels beside Kokkos take them.
+template <class Scalar>
+using DeviceElement = std::conditional_t<std::is_same_v<Scalar, BFloat16>, std::uint16_t, Scalar>;
 
-  explicit RmsNormDeal(int columns) {
-    while (width < team_size && N * count * lanes * width < columns) width *= 2;
-  }
-  KOKKOS_INLINE_FUNCTION int groups() const { return team_size / width; }
-  /// First column of pack k of a lane of the group's `member`th thread.
-  KOKKOS_INLINE_FUNCTION int column(int member, int lane, int k) const {
-    return ((k * width + member) * lanes + lane) * N;
-  }
-};
-
-/// Both gradients of rms_norm in one pass over dY and x: that of the input, and in row t of `partials` team t's part of
-/// that of the weight.
-template <int N, int count, class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms,
-          class InputGradient, class Partials>
-void rms_norm_gradients(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                        const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
-                        const Partials& partials) {
-  using Stored = typename Input::non_const_value_type;
-  using Scalar = typename InputGradient::non_const_value_type;
-  using Value = Real<Stored>;
-  using Sum = SumTerm<Stored>;
-  using Deal = RmsNormDeal<ExecutionSpace, N, count>;
-  constexpr int depth = Deal::depth;
-  constexpr int lanes = Deal::lanes;
-  constexpr int team_size = Deal::team_size;
-  const int rows = static_cast<int>(input.extent(0));
-  const int columns = static_cast<int>(input.extent(1));
-  const Deal deal(columns);
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 2>>;
-  using Scratch = typename ExecutionSpace::scratch_memory_space;
-  using Products = Kokkos::View<Sum* [depth][team_size], Kokkos::LayoutRight, Scratch, Kokkos::MemoryUnmanaged>;
-  using Parts = Kokkos::View<Value**, Kokkos::LayoutRight, Scratch, Kokkos::MemoryUnmanaged>;
-  Policy policy(space, static_cast<int>(partials.extent(0)), team_size, lanes);
-  policy.set_scratch_size(
-      0, Kokkos::PerTeam(Products::shmem_size(2) + Parts::shmem_size(static_cast<std::size_t>(deal.groups()),
-                                                                     static_cast<std::size_t>(columns))));
-  Kokkos::parallel_for(
-      "Sward::rms_norm_backward", policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        // Two sets, by turns: a thread may write its products while others still read those before.
-        const Products products(team.team_scratch(0), 2);
-        const Parts parts(team.team_scratch(0), deal.groups(), columns);
-        const int thread = team.team_rank();
-        const int group = thread / deal.width;
-        const int member = thread % deal.width;
-        const int step = deal.groups() * depth;
-        const Sum share = Sum(1) / static_cast<Sum>(columns);
-        Value sums[count][N] = {};
-        int turn = 0;
-        for (int base = team.league_rank() * step; base < rows; base += team.league_size() * step, turn ^= 1) {
-          const int first = base + group * depth;
-          Pack<typename OutputGradient::non_const_value_type, N> above[depth][count];
-          Pack<Stored, N> x[depth][count];
-          Pack<Scalar, N> gradient[depth][count];
-          Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-            SWARD_UNROLL
-            for (int i = 0; i < depth; ++i) {
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                const int j = deal.column(member, lane, k);
-                if (j >= columns || first + i >= rows) continue;
-                above[i][k] = load_pack<N>(&output_gradient(first + i, j));
-                x[i][k] = load_pack<N>(&input(first + i, j));
-                gradient[i][k] = load_pack<N>(&input_gradient(first + i, j));
-              }
-            }
-          });
-          SWARD_UNROLL
-          for (int i = 0; i < depth; ++i) {
-            Sum product = 0;
-            Kokkos::parallel_reduce(
-                Kokkos::ThreadVectorRange(team, lanes),
-                [&](const int lane, Sum& sum) {
-                  SWARD_UNROLL
-                  for (int k = 0; k < count; ++k) {
-                    const int j = deal.column(member, lane, k);
-                    if (j >= columns || first + i >= rows) continue;
-                    const auto factor = load_pack<N>(&weight(j));
-                    Sum part = 0;
-                    SWARD_UNROLL
-                    for (int e = 0; e < N; ++e)
-                      part +=
-                          static_cast<Sum>(above[i][k][e]) * static_cast<Sum>(factor[e]) * static_cast<Sum>(x[i][k][e]);
-                    sum += part;
-                  }
-                },
-                product);
-            Kokkos::single(Kokkos::PerThread(team), [&] { products(turn, i, thread) = product; });
-          }
-          team.team_barrier();
-          SWARD_UNROLL
-          for (int i = 0; i < depth; ++i) {
-            if (first + i >= rows) continue;
-            Sum product = 0;
-            for (int t = 0; t < deal.width; ++t) product += products(turn, i, group * deal.width + t);
-            const Value inverse = inverse_rms(first + i);
-            const auto along = static_cast<Value>(product * share) * (inverse * inverse * inverse);
-            Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                const int j = deal.column(member, lane, k);
-                if (j >= columns) continue;
-                forget_conversions(above[i][k]);
-                forget_conversions(x[i][k]);
-                const auto factor = load_pack<N>(&weight(j));
-                Pack<Value, N> result;
-                SWARD_UNROLL
-                for (int e = 0; e < N; ++e) {
-                  const Value scaled = inverse * above[i][k][e];
-                  result[e] = gradient[i][k][e] + (factor[e] * scaled - along * x[i][k][e]);
-                  sums[k][e] += scaled * x[i][k][e];
-                }
-                store_pack(convert_pack<Scalar>(result), &input_gradient(first + i, j));
-              }
-            });
-          }
-        }
-        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          SWARD_UNROLL
-          for (int k = 0; k < count; ++k) {
-            const int j = deal.column(member, lane, k);
-            SWARD_UNROLL
-            for (int e = 0; e < N; ++e)
-              if (j < columns) parts(group, j + e) = sums[k][e];
-          }
-        });
-        team.team_barrier();
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, columns), [&](const int j) {
-          Value sum = 0;
-          for (int g = 0; g < deal.groups(); ++g) sum += parts(g, j);
-          partials(team.league_rank(), j) = sum;
-        });
-      });
+template <class ExecutionSpace, class Scalar>
+WrittenColumns<DeviceElement<Scalar>> written_columns(const ColumnSlice<ExecutionSpace, Scalar>& slice) {
+  return {slice.columns.data(), reinterpret_cast<DeviceElement<Scalar>*>(slice.values.data()),
+          static_cast<std::int64_t>(slice.values.stride(0)), static_cast<int>(slice.columns.extent(0))};
 }
 
-/// rms_norm_backward in one pass, and one over the partial sums.
-template <int N, int count, class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms,
-          class InputGradient, class Partials, class WeightGradient>
+template <class T, class... Others>
+inline constexpr bool is_one_type = (std::is_same_v<T, Others> && ...);
+
+/// Whether rms_norm_gradients takes operands of these types.
+template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InputGradient>
+inline constexpr bool may_be_rms_norm_gradients =
+    std::is_same_v<ExecutionSpace, Kokkos::Cuda> && sizeof(typename Input::non_const_value_type) < sizeof(double) &&
+    is_one_type<typename OutputGradient::non_const_value_type, typename Input::non_const_value_type,
+                typename Weight::non_const_value_type, typename InputGradient::non_const_value_type>;
+
+template <class OutputGradient, class Input, class Weight, class InputGradient>
+bool uses_rms_norm_gradients(const OutputGradient& output_gradient, const Input& input, const Weight& weight,
+                             const InputGradient& input_gradient) {
+  using Scalar = typename Input::non_const_value_type;
+  constexpr int N = pack_size<Scalar>;
+  return input.extent(0) > 0 && input.extent(1) <= rms_norm_longest<DeviceElement<Scalar>> &&
+         is_packable<N>(output_gradient) && is_packable<N>(input) && is_packable<N>(weight) &&
+         is_packable<N>(input_gradient);
+}
+
+/// rms_norm_backward in one pass over the matrices, and one over the partial sums.
+template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
+          class Partials, class WeightGradient, class Wanted>
 void rms_norm_backward_in_one_pass(const ExecutionSpace& space, const OutputGradient& output_gradient,
                                    const Input& input, const Weight& weight, const InverseRms& inverse_rms,
                                    const InputGradient& input_gradient, const Partials& partials,
-                                   const WeightGradient& weight_gradient) {
-  using Scalar = typename WeightGradient::non_const_value_type;
-  rms_norm_gradients<N, count>(space, output_gradient, input, weight, inverse_rms, input_gradient, partials);
+                                   const WeightGradient& weight_gradient, const Wanted& wanted) {
+  using Element = DeviceElement<typename Input::non_const_value_type>;
+  using Value = typename WeightGradient::non_const_value_type;
+  const auto elements = [](const auto& view) { return reinterpret_cast<const Element*>(view.data()); };
+  const auto stride = [](const auto& view) { return static_cast<std::int64_t>(view.stride(0)); };
+  {
+    const Kokkos::Profiling::ScopedRegion region("Sward::rms_norm_backward");
+    rms_norm_gradients<Element>(space.cuda_stream(),
+                                {static_cast<int>(input.extent(0)),
+                                 static_cast<int>(input.extent(1)),
+                                 elements(output_gradient),
+                                 stride(output_gradient),
+                                 elements(input),
+                                 stride(input),
+                                 elements(weight),
+                                 inverse_rms.data(),
+                                 reinterpret_cast<Element*>(input_gradient.data()),
+                                 stride(input_gradient),
+                                 partials.data(),
+                                 static_cast<int>(partials.extent(0)),
+                                 written_columns(wanted.input_gradient),
+                                 {written_columns(wanted.normed[0]), written_columns(wanted.normed[1])}});
+  }
   column_sums(
       "Sward::rms_norm_backward::weight", space, static_cast<int>(partials.extent(0)),
       static_cast<int>(partials.extent(1)),
       KOKKOS_LAMBDA(const int i, const int j) { return static_cast<double>(partials(i, j)); },
-      KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Scalar>(sum); });
+      KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Value>(sum); });
 }
+#else
+template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InputGradient>
+inline constexpr bool may_be_rms_norm_gradients = false;
+#endif
 
 /// Gradients of rms_norm, added to input_gradient (b x n) and weight_gradient (n). inverse_rms is what rms_norm wrote;
-/// partials is workspace of rms_norm_partial_rows<ExecutionSpace> x n in Real of the input's type.
-/// The sum over tokens has a fixed order: the same bits at any number of threads.
+/// partials is workspace of rms_norm_partial_rows<ExecutionSpace> x n in Real of the input's type. `wanted` columns are
+/// written besides. The sum over tokens has a fixed order: the same bits at any number of threads.
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
           class Partials, class WeightGradient>
-void rms_norm_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                       const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
-                       const Partials& partials, const WeightGradient& weight_gradient) {
+void rms_norm_backward(
+    const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input, const Weight& weight,
+    const InverseRms& inverse_rms, const InputGradient& input_gradient, const Partials& partials,
+    const WeightGradient& weight_gradient,
+    const RmsNormColumns<ExecutionSpace, typename InputGradient::non_const_value_type>& wanted = {}) {
   static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 &&
                     InputGradient::rank() == 2 && Partials::rank() == 2 && WeightGradient::rank() == 1,
                 "Sward::rms_norm_backward: weight, its gradient and inverse_rms must be vectors, the others matrices");
@@ -240,23 +172,14 @@ void rms_norm_backward(const ExecutionSpace& space, const OutputGradient& output
   require_extents(function, "partials", {partials.extent(0), partials.extent(1)},
                   {rms_norm_partial_rows<ExecutionSpace>, input.extent(1)});
   require_extents(function, "weight_gradient", {weight_gradient.extent(0)}, {input.extent(1)});
-  if constexpr (!runs_on_host<ExecutionSpace>) {
-    constexpr int N = pack_size<typename Input::non_const_value_type>;
-    if (is_packable<N>(output_gradient) && is_packable<N>(input) && is_packable<N>(weight) &&
-        is_packable<N>(input_gradient)) {
-      const auto columns = static_cast<int>(input.extent(1));
-      const auto in_one_pass = [&]<int count>(std::integral_constant<int, count>) {
-        if (columns > RmsNormDeal<ExecutionSpace, N, count>::longest) return false;
-        rms_norm_backward_in_one_pass<N, count>(space, output_gradient, input, weight, inverse_rms, input_gradient,
-                                                partials, weight_gradient);
-        return true;
-      };
-      if (in_one_pass(std::integral_constant<int, 1>()) || in_one_pass(std::integral_constant<int, 2>()) ||
-          in_one_pass(std::integral_constant<int, 4>()))
-        return;
-    }
+  require_slice(function, "wanted columns of input_gradient", wanted.input_gradient, input.extent(0));
+  for (const auto& slice : wanted.normed) require_slice(function, "wanted normed columns", slice, input.extent(0));
+  if constexpr (may_be_rms_norm_gradients<ExecutionSpace, OutputGradient, Input, Weight, InputGradient>) {
+    if (uses_rms_norm_gradients(output_gradient, input, weight, input_gradient))
+      return rms_norm_backward_in_one_pass(space, output_gradient, input, weight, inverse_rms, input_gradient, partials,
+                                           weight_gradient, wanted);
   }
-  rms_norm_input_gradient(space, output_gradient, input, weight, inverse_rms, input_gradient);
+  rms_norm_input_gradient(space, output_gradient, input, weight, inverse_rms, input_gradient, wanted);
   rms_norm_weight_gradient(space, output_gradient, input, inverse_rms, weight_gradient);
 }
 

@@ -1,6 +1,8 @@
 #include "Sward_Attention.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_Benchmark.hpp"
 #include "Sward_CrossEntropy.hpp"
+#include "Sward_GatherColumns.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
@@ -72,30 +74,69 @@ struct Rows {
   std::size_t width;
   explicit Rows(const benchmark::State& state)
       : tokens(static_cast<std::size_t>(state.range(0))), width(static_cast<std::size_t>(state.range(1))) {}
-  double bytes(int operands) const { return word * operands * static_cast<double>(tokens * width); }
+  double bytes(int operands, std::size_t element = sizeof(float)) const {
+    return operands * static_cast<double>(tokens * width * element);
+  }
 };
 
+template <class Scalar>
 void rms_norm_forward(benchmark::State& state) {
   const Rows rows(state);
-  const auto input = random_matrix(rows.tokens, rows.width, 0);
-  const Vector<float, Space> weight("weight", rows.width);
+  const auto input = random_matrix<Scalar>(rows.tokens, rows.width, 0);
+  const Vector<Scalar, Space> weight("weight", rows.width);
   const Vector<float, Space> inverse_rms("inverse rms", rows.tokens);
-  const Matrix<float, Space> output("output", rows.tokens, rows.width);
-  measure(state, rows.bytes(2), 0, [&] { rms_norm(Space(), input, weight, 1e-6, inverse_rms, output); });
+  const Matrix<Scalar, Space> output("output", rows.tokens, rows.width);
+  measure(state, rows.bytes(2, sizeof(Scalar)), 0,
+          [&] { rms_norm(Space(), input, weight, 1e-6, inverse_rms, output); });
 }
 
+/// Every fourth column of a matrix, written next to each other.
+template <class Scalar>
+struct OwnedSlice {
+  Vector<int, Space> columns;
+  Matrix<Scalar, Space> values;
+
+  explicit OwnedSlice(const Rows& rows)
+      : columns("columns", rows.width / 4), values("values", rows.tokens, rows.width / 4) {
+    const auto numbers = Kokkos::create_mirror_view(columns);
+    for (std::size_t s = 0; s < rows.width / 4; ++s) numbers(s) = static_cast<int>(4 * s);
+    Kokkos::deep_copy(columns, numbers);
+  }
+  ColumnSlice<Space, Scalar> slice() const { return {columns, values}; }
+};
+
+/// With as many slices as in a step: none, of the gradient, or of the gradient and twice of the norm's output.
+template <class Scalar, int slices>
 void rms_norm_backward_of(benchmark::State& state) {
   const Rows rows(state);
-  const auto input = random_matrix(rows.tokens, rows.width, 0);
-  const auto output_gradient = random_matrix(rows.tokens, rows.width, 1);
-  const Vector<float, Space> weight("weight", rows.width);
+  const auto input = random_matrix<Scalar>(rows.tokens, rows.width, 0);
+  const auto output_gradient = random_matrix<Scalar>(rows.tokens, rows.width, 1);
+  const Vector<Scalar, Space> weight("weight", rows.width);
   const Vector<float, Space> inverse_rms("inverse rms", rows.tokens);
-  const Matrix<float, Space> input_gradient("input gradient", rows.tokens, rows.width);
+  const Matrix<Scalar, Space> input_gradient("input gradient", rows.tokens, rows.width);
   const Vector<float, Space> weight_gradient("weight gradient", rows.width);
   const Matrix<float, Space> partials("partials", rms_norm_partial_rows<Space>, rows.width);
-  measure(state, rows.bytes(4), 0, [&] {
-    rms_norm_backward(Space(), output_gradient, input, weight, inverse_rms, input_gradient, partials, weight_gradient);
+  const OwnedSlice<Scalar> gradient(rows), first(rows), second(rows);
+  RmsNormColumns<Space, Scalar> wanted;
+  if (slices > 0) wanted.input_gradient = gradient.slice();
+  if (slices > 1) wanted.normed[0] = first.slice();
+  if (slices > 2) wanted.normed[1] = second.slice();
+  measure(state, rows.bytes(4, sizeof(Scalar)) + rows.bytes(1, sizeof(Scalar)) / 4 * slices, 0, [&] {
+    rms_norm_backward(Space(), output_gradient, input, weight, inverse_rms, input_gradient, partials, weight_gradient,
+                      wanted);
   });
+}
+const auto rms_norm_backward_alone = rms_norm_backward_of<float, 0>;
+const auto rms_norm_backward_of_bfloat16 = rms_norm_backward_of<BFloat16, 0>;
+const auto rms_norm_backward_with_a_slice = rms_norm_backward_of<BFloat16, 1>;
+const auto rms_norm_backward_with_slices = rms_norm_backward_of<BFloat16, 3>;
+
+void gather_of_columns(benchmark::State& state) {
+  const Rows rows(state);
+  const auto source = random_matrix<BFloat16>(rows.tokens, rows.width, 0);
+  const OwnedSlice<BFloat16> owned(rows);
+  measure(state, rows.bytes(1, sizeof(BFloat16)) * 1.25, 0,
+          [&] { gather_columns("Sward::gather_columns", Space(), owned.columns, source, owned.values); });
 }
 
 void swiglu_forward(benchmark::State& state) {
@@ -135,13 +176,23 @@ void cross_entropy_backward_of(benchmark::State& state) {
   measure(state, rows.bytes(2), 0, [&] { cross_entropy_backward(Space(), targets, 1.0F, logits, losses); });
 }
 
-#define SWARD_PERF_ROWS(name, width) \
-  BENCHMARK(name)->ArgNames({"tokens", "width"})->Args({2048, width})->UseRealTime()->Unit(benchmark::kMillisecond)
-SWARD_PERF_ROWS(rms_norm_forward, 384);
-SWARD_PERF_ROWS(rms_norm_backward_of, 384);
+#define SWARD_PERF_SIZE(name, tokens, width) \
+  BENCHMARK(name)->ArgNames({"tokens", "width"})->Args({tokens, width})->UseRealTime()->Unit(benchmark::kMillisecond)
+#define SWARD_PERF_ROWS(name, width) SWARD_PERF_SIZE(name, 2048, width)
+SWARD_PERF_ROWS(rms_norm_forward<float>, 384);
+SWARD_PERF_ROWS(rms_norm_backward_alone, 384);
 SWARD_PERF_ROWS(rotary, 384);
 SWARD_PERF_ROWS(swiglu_forward, 1024);
 SWARD_PERF_ROWS(swiglu_backward_of, 1024);
 SWARD_PERF_ROWS(cross_entropy_backward_of, 14000);
+
+// In the size of a step: of llama-1b on a GPU.
+constexpr int step_tokens = runs_on_host<Space> ? 2048 : 16384;
+constexpr int step_width = runs_on_host<Space> ? 384 : 2048;
+SWARD_PERF_SIZE(rms_norm_forward<BFloat16>, step_tokens, step_width);
+SWARD_PERF_SIZE(rms_norm_backward_of_bfloat16, step_tokens, step_width);
+SWARD_PERF_SIZE(rms_norm_backward_with_a_slice, step_tokens, step_width);
+SWARD_PERF_SIZE(rms_norm_backward_with_slices, step_tokens, step_width);
+SWARD_PERF_SIZE(gather_of_columns, step_tokens, step_width);
 
 }  // namespace

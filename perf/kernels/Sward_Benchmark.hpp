@@ -14,8 +14,9 @@ namespace Sward::Perf {
 using Space = Kokkos::DefaultExecutionSpace;
 
 /// A matrix of draws from N(0, 1).
-inline Matrix<float, Space> random_matrix(std::size_t rows, std::size_t columns, std::uint32_t number) {
-  const Matrix<float, Space> matrix("operand", rows, columns);
+template <class Scalar = float>
+Matrix<Scalar, Space> random_matrix(std::size_t rows, std::size_t columns, std::uint32_t number) {
+  const Matrix<Scalar, Space> matrix("operand", rows, columns);
   normal_values(Space(), Draw{1, 0, number}, 1.0, matrix);
   Kokkos::fence("Sward::Perf::random_matrix");
   return matrix;

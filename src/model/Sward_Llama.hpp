@@ -40,6 +40,7 @@ class Llama {
  public:
   using Matrix = typename GradientSink<ExecutionSpace, Scalar>::Matrix;
   using Sink = GradientSink<ExecutionSpace, Scalar>;
+  using Slice = typename Sink::Slice;
   /// In what losses, norms of tokens, rotary tables and attention's statistics are kept.
   using Value = Real<Scalar>;
   using ValueMatrix = typename Sink::GradientMatrix;
@@ -139,8 +140,12 @@ class Llama {
   void recompute_block(const ExecutionSpace& space, std::size_t layer);
 
   void head(const ExecutionSpace& space, double loss_scale, Sink* sink);
-  void backward_mlp(const ExecutionSpace& space, std::size_t layer, Sink& sink);
-  void backward_attention(const ExecutionSpace& space, std::size_t layer, Sink& sink);
+  /// Columns of the hidden state's gradient for the layer's last matrix.
+  Slice down_columns(std::size_t layer, Sink& sink) const;
+  /// Takes the columns of the hidden state's gradient that were written for its own last matrix, and returns those that
+  /// it wrote for the matrix which the pass comes to next.
+  Slice backward_mlp(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);
+  Slice backward_attention(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);
 
   LlamaShape shape_;
   BatchShape batch_;

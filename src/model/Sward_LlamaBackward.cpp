@@ -24,6 +24,15 @@ void deliver(Sink& sink, int parameter, const Matrix& output_gradient, const Mat
   sink.complete(parameter);
 }
 
+/// The same where a slice of one factor, unless it is empty, has been written in its place.
+template <class Sink, class Slice, class Matrix>
+void deliver(Sink& sink, int parameter, GradientFactor factor, const Slice& slice, const Matrix& output_gradient,
+             const Matrix& input) {
+  if (slice.is_empty()) return deliver(sink, parameter, output_gradient, input);
+  sink.accept_columns(parameter, factor == GradientFactor::output_gradient ? input : output_gradient);
+  sink.complete(parameter);
+}
+
 template <class Sink>
 auto dense_vector(Sink& sink, int parameter) {
   const auto gradient = sink.dense_gradient(parameter);
@@ -42,27 +51,40 @@ void Llama<ExecutionSpace, Scalar>::recompute_block(const ExecutionSpace& space,
 }
 
 template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, std::size_t layer, Sink& sink) {
-  const Block& block = blocks_[layer];
-  const MlpActivations& m = mlp_of(layer);
-  const Gradients& g = gradients_;
-  deliver(sink, block.down, g.hidden, m.product);
-  // Gate and up are not needed again, so their gradients take their place.
-  swiglu_product_backward(space, g.hidden, padded_weight(block.down), g.product, m.gate_up);
-  deliver(sink, block.gate, gate_of(m.gate_up), m.normed);
-  deliver(sink, block.up, up_of(m.gate_up), m.normed);
-  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
-  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
-                    dense_vector(sink, block.mlp_norm));
-  sink.complete(block.mlp_norm);
+auto Llama<ExecutionSpace, Scalar>::down_columns(std::size_t layer, Sink& sink) const -> Slice {
+  return sink.wanted_columns(blocks_[layer].down, GradientFactor::output_gradient, batch_.tokens());
 }
 
 template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& space, std::size_t layer, Sink& sink) {
+auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, std::size_t layer,
+                                                 const Slice& hidden_columns, Sink& sink) -> Slice {
+  const Block& block = blocks_[layer];
+  const MlpActivations& m = mlp_of(layer);
+  const Gradients& g = gradients_;
+  deliver(sink, block.down, GradientFactor::output_gradient, hidden_columns, g.hidden, m.product);
+  // Gate and up are not needed again, so their gradients take their place.
+  swiglu_product_backward(space, g.hidden, padded_weight(block.down), g.product, m.gate_up);
+  const Matrix gate = gate_of(m.gate_up);
+  const Matrix up = up_of(m.gate_up);
+  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
+  const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
+  const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
+  const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
+  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
+                    dense_vector(sink, block.mlp_norm), {of_output, {of_gate, of_up}});
+  deliver(sink, block.gate, GradientFactor::input, of_gate, gate, m.normed);
+  deliver(sink, block.up, GradientFactor::input, of_up, up, m.normed);
+  sink.complete(block.mlp_norm);
+  return of_output;
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& space, std::size_t layer,
+                                                       const Slice& hidden_columns, Sink& sink) -> Slice {
   const Block& block = blocks_[layer];
   const AttentionActivations& a = attention_of(layer);
   const Gradients& g = gradients_;
-  deliver(sink, block.output, g.hidden, a.output);
+  deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
   input_gradient(space, g.hidden, weight(block.output), g.output);
   const AttentionShape shape = attention_shape();
   with_first_keys([&](const auto& first_keys) {
@@ -73,9 +95,11 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
   deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
   input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
+  const Slice of_down = layer > 0 ? down_columns(layer - 1, sink) : Slice();
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
-                    g.norm_partials, dense_vector(sink, block.attention_norm));
+                    g.norm_partials, dense_vector(sink, block.attention_norm), {of_down, {}});
   sink.complete(block.attention_norm);
+  return of_down;
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -85,13 +109,14 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   head(space, loss_scale, &sink);
   if (head_ != embedding_) sink.complete(head_);
   fill(space, gradients_.hidden, Scalar(0.0F));
+  Slice hidden_columns = down_columns(blocks_.size() - 1, sink);
   rms_norm_backward(space, gradients_.normed, hidden_.back(), norm_weight(final_norm_), final_inverse_rms_,
-                    gradients_.hidden, gradients_.norm_partials, dense_vector(sink, final_norm_));
+                    gradients_.hidden, gradients_.norm_partials, dense_vector(sink, final_norm_), {hidden_columns, {}});
   sink.complete(final_norm_);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {
     recompute_block(space, layer);
-    backward_mlp(space, layer, sink);
-    backward_attention(space, layer, sink);
+    hidden_columns = backward_mlp(space, layer, hidden_columns, sink);
+    hidden_columns = backward_attention(space, layer, hidden_columns, sink);
   }
   embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace,
                      sink.dense_gradient(embedding_));

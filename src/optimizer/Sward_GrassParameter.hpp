@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "Sward_Fill.hpp"
+#include "Sward_GatheredFactors.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_MpiCommunicator.hpp"
@@ -43,8 +44,7 @@ template <class ExecutionSpace, class Scalar>
 struct GrassWorkspace {
   Kokkos::View<Real<Scalar>*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
       full_gradient;  ///< the largest rows x columns of a refresh; idle in all other updates
-  Kokkos::View<Scalar*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      gathered;  ///< tokens x rank
+  GatheredFactors<ExecutionSpace, Scalar> gathered;
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> norms;
   SelectionWorkspace<ExecutionSpace> selection;
 };
@@ -62,10 +62,11 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using typename Base::ConstMatrix;
   using typename Base::GradientMatrix;
   using typename Base::Matrix;
+  using typename Base::Slice;
   using Workspace = GrassWorkspace<ExecutionSpace, Scalar>;
 
   GrassParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, int number, Matrix weight,
-                 const AdamConstants& adam, const GrassConstants& grass, const Workspace& workspace,
+                 const AdamConstants& adam, const GrassConstants& grass, Workspace& workspace,
                  Communicator<MpiSpace>& communicator)
       : info_(info), number_(number), adam_(adam), grass_(grass), workspace_(workspace), communicator_(communicator) {
     selection_.side = selected_side(grass.side, info);
@@ -108,8 +109,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
-    const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
-    gradient_is_empty_ = false;
+    const Value keep = take_keep();
     const auto extent = static_cast<std::size_t>(selection_.extent);
     if (selection_.side == Side::rows) {
       output_gradient = Kokkos::subview(output_gradient, Kokkos::ALL, first_of(extent));
@@ -120,8 +120,22 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, full_gradient());
       return;
     }
-    const Matrix gathered(workspace_.gathered.data(), input.extent(0), selection_.rows.extent(0));
+    const Matrix gathered = workspace_.gathered.take(input.extent(0), selection_.rows.extent(0));
     project_product(space, selection_, output_gradient, input, gathered, keep, gradient_);
+    workspace_.gathered.give_back(gathered);
+  }
+
+  Slice wanted_columns(GradientFactor factor, std::size_t tokens) override {
+    const GradientFactor selected =
+        selection_.side == Side::rows ? GradientFactor::output_gradient : GradientFactor::input;
+    if (choosing_ || factor != selected) return {};
+    wanted_ = workspace_.gathered.take(tokens, selection_.rows.extent(0));
+    return {selection_.rows, wanted_};
+  }
+
+  void accept_columns(const ExecutionSpace& space, ConstMatrix other) override {
+    project_gathered(space, selection_.side, wanted_, other, take_keep(), gradient_);
+    workspace_.gathered.give_back(wanted_);
   }
 
   GradientMatrix dense_gradient(const ExecutionSpace&) override {
@@ -165,6 +179,13 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
  private:
   static std::pair<std::size_t, std::size_t> first_of(std::size_t count) { return {0, count}; }
+
+  /// The factor on the gradient so far: 0 before the first part of an update.
+  Value take_keep() {
+    const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
+    gradient_is_empty_ = false;
+    return keep;
+  }
 
   bool needs_norms() const {
     return grass_.selection != Selection::uniform && grass_.selection != Selection::uniform_replacement;
@@ -219,7 +240,8 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   RowSelection<ExecutionSpace> selection_;
   AdamConstants adam_;
   GrassConstants grass_;
-  const Workspace& workspace_;
+  Workspace& workspace_;
+  Matrix wanted_;  ///< columns that the model is writing
   Communicator<MpiSpace>& communicator_;
   std::int64_t step_ = 0;
   std::int64_t count_ = 0;  ///< updates since the selection, for the bias correction and the ramp

@@ -54,7 +54,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   const std::size_t rank = std::min(static_cast<std::size_t>(options_.grass_constants.rank), extent);
   constexpr BlockKind workspace = BlockKind::workspace;
   workspace_.full_gradient = arena.template vector<Real<Scalar>>("refresh gradient", workspace, largest);
-  workspace_.gathered = arena.template vector<Scalar>("gathered factor", workspace, tokens * rank);
+  workspace_.gathered = GatheredFactors<ExecutionSpace, Scalar>(arena, tokens, rank);
   workspace_.norms = arena.template vector<double>("gradient norms", workspace, extent);
   workspace_.selection = {arena.template vector<double>("selection keys", workspace, extent),
                           arena.template vector<std::uint64_t>("selection weights", workspace, extent),
@@ -138,6 +138,7 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
   learning_rate_ = learning_rate;
   communicated_bytes_ = 0;
   for (Message& message : messages_) message.begin_update(micro_batches);
+  workspace_.gathered.give_back_all();  // a pass that an exception ended may have some
   refreshing_ = is_refresh(step);
   for (auto& state : states_) state->begin_update(space, step, refreshing_);
   if (refreshing_)
@@ -147,6 +148,17 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) {
   states_[static_cast<std::size_t>(parameter)]->accept_factors(space_, output_gradient, input);
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Optimizer<ExecutionSpace, Scalar>::wanted_columns(int parameter, GradientFactor factor, std::size_t tokens)
+    -> Slice {
+  return states_[static_cast<std::size_t>(parameter)]->wanted_columns(factor, tokens);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::accept_columns(int parameter, ConstMatrix other) {
+  states_[static_cast<std::size_t>(parameter)]->accept_columns(space_, other);
 }
 
 template <class ExecutionSpace, class Scalar>

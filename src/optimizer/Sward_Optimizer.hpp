@@ -51,6 +51,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   using typename GradientSink<ExecutionSpace, Scalar>::ConstMatrix;
   using typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
   using typename GradientSink<ExecutionSpace, Scalar>::Matrix;
+  using typename GradientSink<ExecutionSpace, Scalar>::Slice;
 
   /// `weights` in the order of `parameters`, with padding of zeros if there is any; `tokens` is the most that one
   /// accept_factors call brings.
@@ -69,6 +70,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// The learning rate is that of the schedule.
   void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches, double learning_rate);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
+  Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override;
+  void accept_columns(int parameter, ConstMatrix other) override;
   GradientMatrix dense_gradient(int parameter) override;
   void complete(int parameter) override;
 

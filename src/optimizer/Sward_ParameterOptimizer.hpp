@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,7 @@ class ParameterOptimizer {
   using Matrix = typename Sink::Matrix;
   using ConstMatrix = typename Sink::ConstMatrix;
   using GradientMatrix = typename Sink::GradientMatrix;
+  using Slice = typename Sink::Slice;
 
   virtual ~ParameterOptimizer() = default;
 
@@ -53,6 +55,11 @@ class ParameterOptimizer {
   /// `refresh`: rows are chosen anew, by those that choose.
   virtual void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) = 0;
   virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
+  /// As of the sink; by default whole factors are wanted.
+  virtual Slice wanted_columns(GradientFactor /*factor*/, std::size_t /*tokens*/) { return {}; }
+  virtual void accept_columns(const ExecutionSpace&, ConstMatrix /*other*/) {
+    throw std::logic_error("Sward::ParameterOptimizer::accept_columns: no columns were wanted");
+  }
   /// The gradient to add into, for parameters whose gradient is no product.
   virtual GradientMatrix dense_gradient(const ExecutionSpace& space) = 0;
   /// The end of one micro-batch for this parameter.

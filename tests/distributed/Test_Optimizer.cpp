@@ -18,15 +18,16 @@ TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
 }
 
 TrialOptions trial(bool grass, std::size_t rank, long interval, long warmup, double decay, double clip,
-                   std::size_t micro_batches) {
-  return {grass, rank, interval, warmup, decay, clip, micro_batches, 8};
+                   std::size_t micro_batches, bool writes_columns = false) {
+  return {grass, rank, interval, warmup, decay, clip, micro_batches, 8, writes_columns};
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
                          ::testing::Values(trial(true, 3, 3, 0, 0.0, 0.0, 1), trial(true, 3, 3, 2, 0.1, 0.0, 2),
                                            trial(true, 2, 4, 5, 0.0, 1.5, 3), trial(true, 100, 5, 0, 0.1, 0.0, 2),
                                            trial(true, 1, 1, 0, 0.0, 0.0, 1), trial(false, 0, 1, 0, 0.1, 0.0, 1),
-                                           trial(false, 0, 1, 0, 0.0, 2.0, 3)));
+                                           trial(false, 0, 1, 0, 0.0, 2.0, 3), trial(true, 3, 3, 0, 0.1, 0.0, 1, true),
+                                           trial(true, 2, 4, 5, 0.0, 1.5, 3, true)));
 
 /// Two matrices and an optimizer that selects by norm in every fourth update.
 class SmallOptimizer {

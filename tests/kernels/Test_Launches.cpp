@@ -17,6 +17,7 @@
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_NormalValues.hpp"
 #include "Sward_OwnedMoment.hpp"
+#include "Sward_ProjectGathered.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_RandomViews.hpp"
@@ -87,6 +88,7 @@ void call_selection_kernels(const Space& space, const Operands<Space>& x) {
     sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection);
   project_rows(space, selection, x.square, x.compressed);
   project_product(space, selection, x.a, x.b, x.gathered, 0.0F, x.compressed);
+  project_gathered(space, Side::rows, x.gathered, x.b, 0.0F, x.compressed);
   adam_update(space, adam_step, Rounding{}, x.compressed, x.first, x.second, x.compressed);
   apply_row_update(space, selection, x.compressed, 1e-3, 1e-4, Rounding{}, x.square);
   adamw_update(space, adam_step, 1e-3, 1e-4, Rounding{}, x.a, x.b, x.c, x.d);
@@ -111,6 +113,8 @@ void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
   swiglu_product(space, x.a, x.square, x.c, gate_columns(x.d));
   swiglu_product_backward(space, x.a, gate_columns(x.square), gate_columns(x.d), x.c);
   rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.partials, x.weight_gradient);
+  rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.partials, x.weight_gradient,
+                    {{x.of_columns.rows, x.gathered}, {}});
   cross_entropy(space, x.a, x.targets, x.by_token);
   cross_entropy_backward(space, x.targets, 1.0F, x.a, x.by_token);
   embedding_backward(space, x.targets, x.a, x.places, x.square);

@@ -30,6 +30,7 @@ struct Norm {
   Vector<Scalar, Space> weight;
   Vector<Real<Scalar>, Space> inverse_rms, weight_gradient;
   Matrix<Real<Scalar>, Space> partials;
+  RmsNormColumns<Space, Scalar> wanted;
 
   Norm(std::size_t rows, std::size_t columns, std::size_t partial_rows = rms_norm_partial_rows<Space>)
       : input(random_matrix<Scalar, Space>(rows, columns, 1, -2, 2)),
@@ -44,12 +45,7 @@ struct Norm {
   }
   void forward() const { rms_norm(Space(), input, weight, epsilon, inverse_rms, output); }
   void backward() const {
-    rms_norm_backward(Space(), above, input, weight, inverse_rms, input_gradient, partials, weight_gradient);
-  }
-  template <int N, int count>
-  void backward_in_one_pass() const {
-    rms_norm_backward_in_one_pass<N, count>(Space(), above, input, weight, inverse_rms, input_gradient, partials,
-                                            weight_gradient);
+    rms_norm_backward(Space(), above, input, weight, inverse_rms, input_gradient, partials, weight_gradient, wanted);
   }
 };
 
@@ -99,7 +95,7 @@ void agrees_with_definition(std::size_t rows, std::size_t columns, const Toleran
 }
 
 TYPED_TEST(RmsNormBackward, AgreesWithDefinition) {
-  // Lengths for one, two, four and eight of a team's threads, for one, two and four packs a lane, and for none.
+  // Where there is a kernel of one pass: rows of one warp to eight, of one, two and four packs a thread, and too long.
   for (const auto& [m, n] : {std::pair{1, 1},
                              {6, 5},
                              {300, 64},
@@ -119,25 +115,53 @@ TYPED_TEST(RmsNormBackward, AgreesWithDefinition) {
   }
 }
 
-template <int N, int count, class Scalar, class Space>
-void one_pass_agrees_with_definition(std::size_t rows, const Tolerance& tolerance) {
-  constexpr auto longest = static_cast<std::size_t>(RmsNormDeal<Space, N, count>::longest);
-  for (const std::size_t columns : {std::size_t(N), std::max<std::size_t>(N, longest / 2), longest}) {
-    const Norm<Scalar, Space> norm(rows, columns, 3);
-    const auto [by_input, by_weight] = expected_gradients(norm);
-    norm.template backward_in_one_pass<N, count>();
-    EXPECT_TRUE(all_close(norm.input_gradient, by_input, tolerance.input_relative, tolerance.input_absolute))
-        << rows << ", " << columns;
-    EXPECT_TRUE(all_close(norm.weight_gradient, by_weight, 2e-7, tolerance.weight_absolute)) << rows << ", " << columns;
+/// Memory for a slice of every `step`th column, some of them twice.
+template <class Scalar, class Space>
+struct OwnedSlice {
+  Vector<int, Space> columns;
+  Matrix<Scalar, Space> values;
+
+  OwnedSlice(std::size_t rows, std::size_t extent, std::size_t step)
+      : columns(make_vector<int, Space>(
+            (extent + step - 1) / step,
+            [=](std::size_t s) { return static_cast<int>(s % 5 == 1 ? s - 1 : s) * static_cast<int>(step); })),
+        values(poisoned_matrix<Scalar, Space>(rows, columns.extent(0))) {}
+  ColumnSlice<Space, Scalar> slice() const { return {columns, values}; }
+  auto expected(const Matrix<Scalar, Space>& whole) const {
+    const auto numbers = to_host(columns);
+    const auto from = to_host(whole);
+    return make_matrix<Scalar, Kokkos::HostSpace>(values.extent(0), values.extent(1),
+                                                  [&](std::size_t i, std::size_t s) { return from(i, numbers(s)); });
   }
+};
+
+/// Slices hold the bits of the whole results, and change none of these.
+template <class Scalar, class Space>
+void writes_wanted_columns(std::size_t rows, std::size_t columns) {
+  const Norm<Scalar, Space> plain(rows, columns);
+  Norm<Scalar, Space> all(rows, columns), one(rows, columns);
+  const OwnedSlice<Scalar, Space> gradient(rows, columns, 2), first(rows, columns, 1), second(rows, columns, 3);
+  const OwnedSlice<Scalar, Space> alone(rows, columns, 3);
+  all.wanted = {gradient.slice(), {first.slice(), second.slice()}};
+  one.wanted.normed[1] = alone.slice();
+  plain.backward();
+  all.backward();
+  one.backward();
+  EXPECT_TRUE(all_close(all.input_gradient, plain.input_gradient, 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(all.weight_gradient, plain.weight_gradient, 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(gradient.values, gradient.expected(plain.input_gradient), 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(first.values, first.expected(plain.output), 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(second.values, second.expected(plain.output), 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(alone.values, alone.expected(plain.output), 0, 0)) << rows << ", " << columns;
 }
 
-TYPED_TEST(RmsNormBackward, InOnePassAgreesWithDefinition) {
-  for (const std::size_t rows : {1, 13, 64}) {
-    one_pass_agrees_with_definition<8, 1, BFloat16, TypeParam>(rows, tolerance_bfloat);
-    one_pass_agrees_with_definition<8, 4, BFloat16, TypeParam>(rows, tolerance_bfloat);
-    one_pass_agrees_with_definition<4, 2, float, TypeParam>(rows, tolerance_float);
-    one_pass_agrees_with_definition<2, 4, double, TypeParam>(rows, tolerance_double);
+TYPED_TEST(RmsNormBackward, WritesWantedColumnsWithTheBitsOfTheWhole) {
+  for (const auto& [m, n] : {std::pair{1, 1}, {6, 5}, {301, 64}, {77, 384}, {533, 2048}, {40, 4096}, {5, 9000}}) {
+    const auto rows = static_cast<std::size_t>(m);
+    const auto columns = static_cast<std::size_t>(n);
+    writes_wanted_columns<double, TypeParam>(rows, columns);
+    writes_wanted_columns<float, TypeParam>(rows, columns);
+    writes_wanted_columns<BFloat16, TypeParam>(rows, columns);
   }
 }
 
@@ -191,6 +215,15 @@ TYPED_TEST(RmsNormBackward, RefusesExtentsThatDoNotFit) {
   EXPECT_THROW(rms_norm_backward(TypeParam(), norm.above, norm.input, norm.weight, norm.inverse_rms,
                                  norm.input_gradient, other, norm.weight_gradient),
                ExtentError);
+  const OwnedSlice<float, TypeParam> slice(3, 8, 2);
+  const auto refuses = [&](const RmsNormColumns<TypeParam, float>& wanted) {
+    EXPECT_THROW(rms_norm_backward(TypeParam(), norm.above, norm.input, norm.weight, norm.inverse_rms,
+                                   norm.input_gradient, norm.partials, norm.weight_gradient, wanted),
+                 ExtentError);
+  };
+  refuses({slice.slice(), {}});
+  refuses({{}, {slice.slice(), {}}});
+  refuses({{}, {{}, slice.slice()}});
 }
 
 }  // namespace

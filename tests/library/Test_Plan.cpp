@@ -84,8 +84,8 @@ TEST(Plan, CountsTheWorkspaceAsByHand) {
   // One sum for each of up to 16 parameters of a message; where each token of the vocabulary stands in the batch.
   constexpr std::size_t partial_squares = one_block;
   constexpr std::size_t positions = (4 * (vocabulary + 1 + 2 * t) + one_block - 1) / one_block * one_block;
-  // The largest matrix and its gathered factor; norms, keys and weights of 8 bytes for each of 64 rows, their order.
-  const std::size_t grass = 4 * (h * f + t * rank) + 3 * 8 * h + 4 * h + one_block;
+  // The largest matrix and three gathered factors; norms, keys and weights of 8 bytes for each of 64 rows, their order.
+  const std::size_t grass = 4 * (h * f + 3 * t * rank) + 3 * 8 * h + 4 * h + one_block;
   EXPECT_EQ(by_kind(plan_of(small_configuration(true)).arena)["workspace"],
             4 * (tables + gradients) + grass + one_block + partial_squares + positions)
       << squares;

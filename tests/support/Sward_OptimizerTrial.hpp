@@ -23,6 +23,7 @@ struct TrialOptions {
   double clip = 0.0;
   std::size_t micro_batches = 1;
   long updates = 8;
+  bool writes_columns = false;  ///< columns that are wanted are handed over in place of factors
 };
 
 /// Random factors of every rank and micro-batch of an update; the same on all ranks.
@@ -37,6 +38,22 @@ inline Kokkos::View<double**, Kokkos::LayoutRight, TrialSpace> to_view(const Den
   Kokkos::View<double**, Kokkos::LayoutRight, TrialSpace> view("dense", dense.rows, dense.columns);
   std::copy(dense.values.begin(), dense.values.end(), view.data());
   return view;
+}
+
+/// Hands both factors over, or what is wanted of one of them and the other.
+inline void hand_over(Optimizer<TrialSpace, double>& optimizer, int parameter, const Dense& dy, const Dense& x,
+                      bool writes_columns) {
+  for (const GradientFactor factor : {GradientFactor::output_gradient, GradientFactor::input}) {
+    if (!writes_columns) break;
+    const auto slice = optimizer.wanted_columns(parameter, factor, dy.rows);
+    if (slice.is_empty()) continue;
+    const Dense& whole = factor == GradientFactor::input ? x : dy;
+    for (std::size_t t = 0; t < slice.values.extent(0); ++t)
+      for (std::size_t s = 0; s < slice.values.extent(1); ++s)
+        slice.values(t, s) = whole(t, static_cast<std::size_t>(slice.columns(s)));
+    return optimizer.accept_columns(parameter, to_view(factor == GradientFactor::input ? dy : x));
+  }
+  optimizer.accept_factors(parameter, to_view(dy), to_view(x));
 }
 
 /// Feeds the same random factors to the optimizer, over all ranks of the communicator, and to the reference, and
@@ -102,7 +119,7 @@ inline void compare_with_reference(const TrialOptions& trial, Communicator<MpiSp
             const auto target = optimizer.dense_gradient(static_cast<int>(p));
             for (std::size_t i = 0; i < own.values.size(); ++i) target.data()[i] += own.values[i];
           } else {
-            optimizer.accept_factors(static_cast<int>(p), to_view(dy), to_view(x));
+            hand_over(optimizer, static_cast<int>(p), dy, x, trial.writes_columns);
           }
         }
         optimizer.complete(static_cast<int>(p));

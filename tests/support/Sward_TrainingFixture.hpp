@@ -32,12 +32,15 @@ class TrainingFixture {
     }
   }
 
-  /// One whole update over `micro_batches` equal micro-batches; returns the gradient norm.
-  double update(std::int64_t step, int micro_batches, double learning_rate = 1e-3) {
+  /// One whole update over `micro_batches` equal micro-batches; returns the gradient norm. A sink, if given, stands
+  /// between the model and the optimizer.
+  double update(std::int64_t step, int micro_batches, double learning_rate = 1e-3,
+                GradientSink<Space, float>* sink = nullptr) {
+    if (sink == nullptr) sink = &*optimizer_;
     optimizer_->begin_update(space_, step, micro_batches, learning_rate);
     for (int j = 0; j < micro_batches; ++j) {
       model_->set_batch(space_, inputs_, targets_);
-      model_->forward_backward(space_, 1.0 / static_cast<double>(inputs_.size()), *optimizer_);
+      model_->forward_backward(space_, 1.0 / static_cast<double>(inputs_.size()), *sink);
     }
     const GradientNorm norm = optimizer_->finish_gradients();
     optimizer_->apply(norm.norm);

@@ -1,0 +1,301 @@
+#include "Sward_RmsNormGradients.hpp"
+
+#include <cuda_runtime.h>
+
+#include <stdexcept>
+#include <string>
+
+namespace Sward {
+
+namespace {
+
+constexpr int threads = 256;
+constexpr int warps = threads / 32;
+
+/// 16 bytes of elements, and their values in float.
+template <class T>
+constexpr int pack_extent = 16 / static_cast<int>(sizeof(T));
+
+__device__ __forceinline__ void unpack(float (&values)[4], uint4 pack) {
+  values[0] = __uint_as_float(pack.x), values[1] = __uint_as_float(pack.y);
+  values[2] = __uint_as_float(pack.z), values[3] = __uint_as_float(pack.w);
+}
+__device__ __forceinline__ void unpack(float (&values)[8], uint4 pack) {
+  const unsigned word[] = {pack.x, pack.y, pack.z, pack.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    values[2 * i] = __uint_as_float(word[i] << 16);
+    values[2 * i + 1] = __uint_as_float(word[i] & 0xffff0000U);
+  }
+}
+
+__device__ __forceinline__ unsigned round_pair(float low, float high) {
+  unsigned word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
+}
+__device__ __forceinline__ uint4 pack(const float (&v)[4]) {
+  return make_uint4(__float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3]));
+}
+__device__ __forceinline__ uint4 pack(const float (&v)[8]) {
+  return make_uint4(round_pair(v[0], v[1]), round_pair(v[2], v[3]), round_pair(v[4], v[5]), round_pair(v[6], v[7]));
+}
+
+template <class T>
+__device__ __forceinline__ uint4 load(const T* source) {
+  return *reinterpret_cast<const uint4*>(source);
+}
+
+template <class T>
+__device__ __forceinline__ void store(T* target, uint4 pack) {
+  *reinterpret_cast<uint4*>(target) = pack;
+}
+
+/// Starts the copy of one pack to shared memory. A thread waits for its own copies alone: it reads no others.
+template <class T>
+__device__ __forceinline__ void start_copy(uint4* target, const T* source) {
+  asm volatile(
+      "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(target))),
+      "l"(source)
+      : "memory");
+}
+__device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int pending>
+__device__ __forceinline__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+__device__ __forceinline__ float warp_sum(float value) {
+#pragma unroll
+  for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(0xffffffffU, value, distance);
+  return value;
+}
+
+/// Which part of which rows a thread has: `width` threads have a row, `count` packs each, and the block's groups of so
+/// many threads have neighbouring rows.
+template <class T, int count>
+struct Place {
+  int width, group, member;
+
+  static __host__ __device__ int width_of(int columns) {
+    int width = 32;
+    while (width < threads && pack_extent<T> * count * width < columns) width *= 2;
+    return width;
+  }
+  __device__ explicit Place(int columns)
+      : width(width_of(columns)),
+        group(static_cast<int>(threadIdx.x) / width),
+        member(static_cast<int>(threadIdx.x) % width) {}
+  __device__ int groups() const { return threads / width; }
+  __device__ int column(int k) const { return (k * width + member) * pack_extent<T>; }
+};
+
+/// The block's shared memory: a ring of rows on their way, and where columns are written the rows of two rounds, by
+/// turns, and the lists of columns. At the end parts of the weight's gradient take the ring's place.
+template <class T, int count>
+struct Memory {
+  static constexpr int stages = count == 4 ? 2 : 6 / count;  // enough under way to hide the latency of memory
+  static constexpr int ring_packs = stages * 3 * count * threads;
+  static constexpr int row_packs = count * threads;  // of all groups
+  uint4* ring;
+  uint4* rows;
+  std::uint16_t* lists;
+
+  __device__ explicit Memory(uint4* memory)
+      : ring(memory),
+        rows(memory + ring_packs),
+        lists(reinterpret_cast<std::uint16_t*>(memory + ring_packs + 4 * row_packs)) {}
+  static int bytes(int listed) {
+    return (ring_packs + (listed > 0 ? 4 * row_packs : 0)) * 16 + listed * static_cast<int>(sizeof(std::uint16_t));
+  }
+
+  /// Where a thread's pack k of an operand is.
+  __device__ uint4* pack(int stage, int operand, int k) const {
+    return ring + ((stage * 3 + operand) * count + k) * threads + threadIdx.x;
+  }
+  __device__ T* gradient(int turn) const { return reinterpret_cast<T*>(rows + turn * row_packs); }
+  __device__ T* normed(int turn) const { return reinterpret_cast<T*>(rows + (2 + turn) * row_packs); }
+};
+
+template <class T, int count>
+__device__ __forceinline__ void start_row(const RmsNormOperands<T>& o, const Place<T, count>& place,
+                                          const Memory<T, count>& memory, int stage, int row) {
+  if (row < o.rows) {
+#pragma unroll
+    for (int k = 0; k < count; ++k) {
+      const int j = place.column(k);
+      if (j >= o.columns) continue;
+      start_copy(memory.pack(stage, 0, k), o.output_gradient + row * o.output_gradient_stride + j);
+      start_copy(memory.pack(stage, 1, k), o.input + row * o.input_stride + j);
+      start_copy(memory.pack(stage, 2, k), o.input_gradient + row * o.input_gradient_stride + j);
+    }
+  }
+  end_copies();
+}
+
+/// The numbers of the columns are needed for every row.
+template <class T>
+__device__ __forceinline__ std::uint16_t* copy_list(const WrittenColumns<T>& slice, std::uint16_t* list) {
+  for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads)
+    list[s] = static_cast<std::uint16_t>(slice.columns[s]);
+  return list + slice.count;
+}
+
+/// Columns of `rows` rows, which are in shared memory, each at a multiple of `pitch`.
+template <class T>
+__device__ __forceinline__ const std::uint16_t* write_columns(const WrittenColumns<T>& slice, const std::uint16_t* list,
+                                                              const T* source, int pitch, int first, int rows) {
+  for (int i = 0; i < rows; ++i) {
+    T* const values = slice.values + (first + i) * slice.stride;
+#pragma unroll 2
+    for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads) values[s] = source[i * pitch + list[s]];
+  }
+  return list + slice.count;
+}
+
+/// All that is wanted of the rows of one round.
+template <class T, int count>
+__device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const Memory<T, count>& memory, int turn,
+                                            int pitch, int first, int groups) {
+  const int rows = min(groups, o.rows - first);
+  const std::uint16_t* list = memory.lists;
+  list = write_columns(o.gradient_columns, list, memory.gradient(turn), pitch, first, rows);
+  list = write_columns(o.normed_columns[0], list, memory.normed(turn), pitch, first, rows);
+  write_columns(o.normed_columns[1], list, memory.normed(turn), pitch, first, rows);
+}
+
+/// input_gradient += inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
+/// adds up dY x inverse, the weight's gradient, of its columns over all of them.
+template <class T, int count, bool writes_columns>
+__global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
+    gradients_kernel(const __grid_constant__ RmsNormOperands<T> o) {
+  constexpr int N = pack_extent<T>;
+  extern __shared__ uint4 shared[];
+  __shared__ float products[2][warps];
+  const Memory<T, count> memory(shared);
+  const Place<T, count> place(o.columns);
+  const int pitch = place.width * count * N;
+  const int step = static_cast<int>(gridDim.x) * place.groups();
+  const float share = 1.0F / static_cast<float>(o.columns);
+  const int begin = static_cast<int>(blockIdx.x) * place.groups();
+  uint4 weight[count];
+  float sums[count][N] = {};
+#pragma unroll
+  for (int k = 0; k < count; ++k)
+    if (place.column(k) < o.columns) weight[k] = load(o.weight + place.column(k));
+  const bool writes_normed = writes_columns && o.normed_columns[0].count + o.normed_columns[1].count > 0;
+  if constexpr (writes_columns)
+    copy_list(o.normed_columns[1], copy_list(o.normed_columns[0], copy_list(o.gradient_columns, memory.lists)));
+  constexpr int stages = Memory<T, count>::stages;
+#pragma unroll
+  for (int stage = 0; stage < stages; ++stage) start_row(o, place, memory, stage, begin + place.group + stage * step);
+  int stage = 0;
+  int turn = 0;
+  int first = begin;
+  for (; first < o.rows; first += step, turn ^= 1, stage = stage + 1 == stages ? 0 : stage + 1) {
+    const int row = first + place.group;
+    const bool is_row = row < o.rows;
+    const float inverse = is_row ? __ldg(o.inverse_rms + row) : 0.0F;
+    wait_for_copies<stages - 1>();
+    float above[count][N], x[count][N];
+    uint4 before[count];
+    float product = 0;
+#pragma unroll
+    for (int k = 0; k < count; ++k) {
+      if (!is_row || place.column(k) >= o.columns) continue;
+      unpack(above[k], *memory.pack(stage, 0, k));
+      unpack(x[k], *memory.pack(stage, 1, k));
+      before[k] = *memory.pack(stage, 2, k);
+      float factor[N];
+      unpack(factor, weight[k]);
+#pragma unroll
+      for (int e = 0; e < N; ++e) product += above[k][e] * factor[e] * x[k][e];
+    }
+    product = warp_sum(product);
+    if (threadIdx.x % 32 == 0) products[turn][threadIdx.x / 32] = product;
+    __syncthreads();
+    start_row(o, place, memory, stage, row + stages * step);
+    if constexpr (writes_columns)
+      if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
+    product = 0;
+    for (int warp = 0; warp < place.width / 32; ++warp)
+      product += products[turn][place.group * (place.width / 32) + warp];
+    const float along = product * share * (inverse * inverse * inverse);
+#pragma unroll
+    for (int k = 0; k < count; ++k) {
+      const int j = place.column(k);
+      if (!is_row || j >= o.columns) continue;
+      float factor[N], result[N], normed[N];
+      unpack(factor, weight[k]);
+      unpack(result, before[k]);
+#pragma unroll
+      for (int e = 0; e < N; ++e) {
+        const float scaled = inverse * above[k][e];
+        result[e] += factor[e] * scaled - along * x[k][e];
+        normed[e] = x[k][e] * inverse * factor[e];
+        sums[k][e] += scaled * x[k][e];
+      }
+      const uint4 packed = pack(result);
+      store(o.input_gradient + row * o.input_gradient_stride + j, packed);
+      if constexpr (writes_columns) store(memory.gradient(turn) + place.group * pitch + j, packed);
+      if (writes_normed) store(memory.normed(turn) + place.group * pitch + j, pack(normed));
+    }
+  }
+  wait_for_copies<0>();
+  __syncthreads();
+  if constexpr (writes_columns)
+    if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
+  float* const parts = reinterpret_cast<float*>(shared);
+#pragma unroll
+  for (int k = 0; k < count; ++k)
+#pragma unroll
+    for (int e = 0; e < N; ++e) parts[place.group * pitch + place.column(k) + e] = sums[k][e];
+  __syncthreads();
+  for (int j = static_cast<int>(threadIdx.x); j < o.columns; j += threads) {
+    float sum = 0;
+    for (int group = 0; group < place.groups(); ++group) sum += parts[group * pitch + j];
+    o.partials[static_cast<std::int64_t>(blockIdx.x) * o.columns + j] = sum;
+  }
+}
+
+template <class T>
+void check(cudaError_t code, const RmsNormOperands<T>& o) {
+  if (code != cudaSuccess)
+    throw std::runtime_error(std::string("Sward::rms_norm_gradients: ") + cudaGetErrorString(code) + ", for " +
+                             std::to_string(o.rows) + " x " + std::to_string(o.columns));
+}
+
+template <class T, int count, bool writes_columns>
+void launch(cudaStream_t stream, const RmsNormOperands<T>& o, int listed) {
+  const auto kernel = gradients_kernel<T, count, writes_columns>;
+  const int bytes = Memory<T, count>::bytes(listed);
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), o);
+  kernel<<<static_cast<unsigned>(o.parts), threads, static_cast<std::size_t>(bytes), stream>>>(o);
+  check(cudaGetLastError(), o);
+}
+
+template <class T, int count>
+void launch_for(cudaStream_t stream, const RmsNormOperands<T>& o) {
+  const int listed = o.gradient_columns.count + o.normed_columns[0].count + o.normed_columns[1].count;
+  listed > 0 ? launch<T, count, true>(stream, o, listed) : launch<T, count, false>(stream, o, 0);
+}
+
+}  // namespace
+
+template <class T>
+void rms_norm_gradients(cudaStream_t stream, const RmsNormOperands<T>& o) {
+  const int row_of_one = pack_extent<T> * threads;
+  if (o.columns <= row_of_one)
+    launch_for<T, 1>(stream, o);
+  else if (o.columns <= 2 * row_of_one)
+    launch_for<T, 2>(stream, o);
+  else if (o.columns <= rms_norm_longest<T>)
+    launch_for<T, 4>(stream, o);
+  else
+    check(cudaErrorInvalidValue, o);
+}
+
+template void rms_norm_gradients(cudaStream_t stream, const RmsNormOperands<float>& operands);
+template void rms_norm_gradients(cudaStream_t stream, const RmsNormOperands<std::uint16_t>& operands);
+
+}  // namespace Sward
