@@ -18,6 +18,7 @@ class AdamBlock {
   static_assert(std::is_same_v<Value, typename SecondMoment::Value>,
                 "Sward: both moments must be computed in one type");
 
+  AdamBlock() = default;
   /// Throws unless both moments have the extents of the gradient and the count is positive.
   AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
             const First& first_moment, const Second& second_moment)
@@ -32,6 +33,9 @@ class AdamBlock {
     check_moment(function, "second_moment", second_moment, gradient.extent(0), gradient.extent(1));
   }
 
+  KOKKOS_INLINE_FUNCTION int rows() const { return static_cast<int>(gradient_.extent(0)); }
+  KOKKOS_INLINE_FUNCTION int columns() const { return static_cast<int>(gradient_.extent(1)); }
+
   /// Updates the moments of one block of a row, and hands the step m̂ / (sqrt(v̂) + ε) of each element to
   /// use(piece, k, step). Called by one thread of a team with all its lanes.
   template <class Team, class Use>
@@ -39,7 +43,7 @@ class AdamBlock {
     // From one loop over the lanes to the next: every lane of a GPU has its own, and a host has one lane.
     typename FirstMoment::Lane first;
     typename SecondMoment::Lane second;
-    for_each_lane(team, row, block, static_cast<int>(gradient_.extent(1)), [&](const LanePiece& piece) {
+    for_each_lane(team, row, block, columns(), [&](const LanePiece& piece) {
       LaneValues<ExecutionSpace, Gradient> gradient;
       gradient.load(gradient_, piece, in_packs_);
       first_moment_.load(piece, first);

@@ -23,14 +23,20 @@ struct BlockLanes {
   static constexpr int width = block_extent / count;
 };
 
-/// A policy of one team a row. No sum is taken over a team of it, so that its size may follow the columns. Kernels here
-/// have many operands; without the hint Kokkos would pass those by a buffer of the device that one kernel at a time
-/// can use, and the host would wait for it at every launch.
+/// Threads of a team that works on the blocks of a row. No sum is taken over such a team, so that its size may follow
+/// the columns.
 template <class ExecutionSpace>
-auto block_policy(const ExecutionSpace& space, int rows, int columns) {
-  const int threads = runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
+int block_threads(int columns) {
+  return runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
+}
+
+/// A policy of teams of so many threads, each with its lanes. Kernels here have many operands; without the hint Kokkos
+/// would pass those by a buffer of the device that one kernel at a time can use, and the host would wait for it at
+/// every launch.
+template <class ExecutionSpace>
+auto block_policy(const ExecutionSpace& space, int teams, int threads) {
   return Kokkos::Experimental::require(
-      Kokkos::TeamPolicy<ExecutionSpace>(space, rows, threads, BlockLanes<ExecutionSpace>::count),
+      Kokkos::TeamPolicy<ExecutionSpace>(space, teams, threads, BlockLanes<ExecutionSpace>::count),
       Kokkos::Experimental::WorkItemProperty::HintLightWeight);
 }
 

@@ -44,6 +44,7 @@ class Moment {
   using Lane = LaneValues<ExecutionSpace, Storage>;
   using Value = typename Lane::Value;
 
+  Moment() = default;
   Moment(const Storage& values, const Draw& draw)
       : values_(values), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
 
@@ -79,6 +80,7 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   static constexpr int width = BlockLanes<ExecutionSpace>::width;
   using Lane = float[width];
 
+  Moment() = default;
   Moment(const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
       : storage_(storage), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
 
