@@ -12,17 +12,20 @@ KOKKOS_INLINE_FUNCTION std::uint64_t ordered_bits(double value) {
   return (bits & sign) != 0 ? ~bits : bits | sign;
 }
 
-/// Divides the largest r keys from the others: they are those whose bits without the last `shift` are above `leading`,
-/// and the first `ties` of those where they are equal to it.
+/// Divides the largest r keys from the others: they are those whose distance from the least key, without its last
+/// `shift` bits, is above `leading`, and the first `ties` of those where that is equal to it.
 struct KeyCut {
   static constexpr int digit_bits = 8;
   static constexpr int digits = 1 << digit_bits;
 
+  std::uint64_t least;
   std::uint64_t leading;
   int shift;
   int ties;
 
-  KOKKOS_INLINE_FUNCTION std::uint64_t leading_of(std::uint64_t key) const { return shift < 64 ? key >> shift : 0; }
+  KOKKOS_INLINE_FUNCTION std::uint64_t leading_of(std::uint64_t key) const {
+    return shift < 64 ? (key - least) >> shift : 0;
+  }
 };
 
 /// Scratch of a team that looks for the cut.
@@ -39,16 +42,6 @@ struct CutScratch {
       : histogram(team.team_scratch(0), KeyCut::digits), found(team.team_scratch(0), 3) {}
   static std::size_t bytes() { return List::shmem_size(KeyCut::digits) + List::shmem_size(3); }
 };
-
-/// The bits in which not all keys agree.
-template <class Team, class Keys>
-KOKKOS_INLINE_FUNCTION std::uint64_t differing_bits(const Team& team, const Keys& keys) {
-  std::uint64_t differing = 0;
-  Kokkos::parallel_reduce(
-      Kokkos::TeamVectorRange(team, static_cast<int>(keys.extent(0))),
-      [&](const int k, std::uint64_t& bits) { bits |= keys(k) ^ keys(0); }, Kokkos::BOr<std::uint64_t>(differing));
-  return differing;
-}
 
 /// Counts the keys above the digit of the cut down from the largest, and writes what it finds. Called by one thread of
 /// a team with its lanes.
@@ -70,28 +63,35 @@ KOKKOS_INLINE_FUNCTION void find_digit(const Team& team, int ties, const Scratch
   });
 }
 
-/// The cut between the largest `rank` keys and the others, digit by digit from the first in which keys differ. Called
-/// by the whole team.
+/// The cut between the largest `rank` keys and the others, digit by digit. Distances from the least key use all values
+/// of the first digit, which the keys themselves would not: two or three digits do. Called by the whole team.
 template <class Team, class Keys, class Scratch>
 KOKKOS_INLINE_FUNCTION KeyCut find_cut(const Team& team, const Keys& keys, int rank, const Scratch& scratch) {
   const int extent = static_cast<int>(keys.extent(0));
   const int digits = KeyCut::digits;
-  KeyCut cut{0, 64 - Kokkos::countl_zero(differing_bits(team, keys)), rank};
-  cut.leading = cut.leading_of(keys(0));
+  Kokkos::MinMaxScalar<std::uint64_t> range;
+  Kokkos::parallel_reduce(
+      Kokkos::TeamVectorRange(team, extent),
+      [&](const int k, Kokkos::MinMaxScalar<std::uint64_t>& joined) {
+        const std::uint64_t key = keys(k);
+        if (key < joined.min_val) joined.min_val = key;
+        if (key > joined.max_val) joined.max_val = key;
+      },
+      Kokkos::MinMax<std::uint64_t>(range));
+  KeyCut cut{range.min_val, 0, 64 - Kokkos::countl_zero(range.max_val - range.min_val), rank};
   for (int inside = extent; cut.shift > 0 && inside > cut.ties; inside = scratch.found(2)) {
     const int width = cut.shift < KeyCut::digit_bits ? cut.shift : KeyCut::digit_bits;
     const int shift = cut.shift - width;
-    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, digits),
-                         [&](const int digit) { scratch.histogram(digit) = 0; });
+    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, digits), [&](const int digit) { scratch.histogram(digit) = 0; });
     team.team_barrier();
     Kokkos::parallel_for(Kokkos::TeamVectorRange(team, extent), [&](const int k) {
       if (cut.leading_of(keys(k)) == cut.leading)
-        Kokkos::atomic_inc(&scratch.histogram(static_cast<int>(keys(k) >> shift & ((1U << width) - 1))));
+        Kokkos::atomic_inc(&scratch.histogram(static_cast<int>((keys(k) - cut.least) >> shift & ((1U << width) - 1))));
     });
     team.team_barrier();
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, 1), [&](int) { find_digit(team, cut.ties, scratch); });
     team.team_barrier();
-    cut = {cut.leading << width | static_cast<std::uint64_t>(scratch.found(0)), shift, scratch.found(1)};
+    cut = {cut.least, cut.leading << width | static_cast<std::uint64_t>(scratch.found(0)), shift, scratch.found(1)};
   }
   return cut;
 }

@@ -27,9 +27,11 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) {
             typename SelectedWeights<ExecutionSpace, Weight>::Values values;
             target.load(piece, values);
+            values.unpack(piece.count);
             for (int s = slot; s < end; ++s) {
               LaneValues<ExecutionSpace, Step> steps;
               steps.load(step, {s, piece.begin, piece.count}, in_packs);
+              steps.unpack(piece.count);
               const Value factor = target.factor(s);
               const Value old_share = target.old_share(s);
               for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {

@@ -31,23 +31,24 @@ class RowUpdate {
                             {static_cast<std::size_t>(adam.rows()), static_cast<std::size_t>(adam.columns())});
   }
 
+  Side side() const { return target_.selection.side; }
   /// Of the gradient.
   int rows() const { return adam_.rows(); }
   int columns() const { return adam_.columns(); }
 
   /// Bytes of scratch of a team that takes `share` rows.
   std::size_t scratch_bytes(int share) const {
-    if (target_.selection.side == Side::rows) return 0;
+    if (side() == Side::rows) return 0;
     return Scratch<Value>::shmem_size(static_cast<std::size_t>(share * columns())) +
            Scratch<int>::shmem_size(static_cast<std::size_t>(target_.groups()) + 1);
   }
 
   /// Updates up to `share` rows of the gradient from `first` on. Called by a team, whose scratch is of `level`.
-  template <class Team>
-  KOKKOS_INLINE_FUNCTION void operator()(const Team& team, int level, int first, int share) const {
+  template <Side side, class Team>
+  KOKKOS_INLINE_FUNCTION void update(const Team& team, int level, int first, int share) const {
     const int left = adam_.rows() - first;
     const int count = left < share ? left : share;
-    if (target_.selection.side == Side::rows) {
+    if constexpr (side == Side::rows) {
       update_rows(team, first, count);
     } else {
       update_columns(team, level, first, count);
@@ -70,13 +71,17 @@ class RowUpdate {
     for_each_block_of_rows(team, first, count, [&](const int slot, const int block) {
       if (target_.repeats(slot)) return;
       const int end = target_.end_of_row(slot);
-      // A lane's own, as in AdamBlock. Read first, so that it is under way together with the moments.
       typename Target::Values values;
       for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) { target_.load(piece, values); });
       for (int s = slot; s < end; ++s) {
+        typename Adam::Lane lane;
+        for_each_lane(team, s, block, columns, [&](const LanePiece& piece) {
+          adam_.load(piece, lane);
+          if (s == slot) values.unpack(piece.count);
+        });
         const Value factor = target_.factor(s);
         const Value old_share = target_.old_share(s);
-        adam_(team, s, block, [&](const LanePiece&, const int k, const auto step) {
+        adam_.update(team, s, block, lane, [&](const LanePiece&, const int k, const auto step) {
           values[k] = old_share * values[k] - factor * static_cast<Value>(step);
         });
       }
@@ -91,7 +96,7 @@ class RowUpdate {
     const Scratch<int> starts(team.team_scratch(level), static_cast<std::size_t>(target_.groups()) + 1);
     for_each_block_of_rows(team, first, count, [&](const int row, const int block) {
       adam_(team, row, block, [&](const LanePiece& piece, const int k, const auto step) {
-        steps((row - first) * rank + piece.begin + k) = static_cast<Value>(step);
+        if (k < piece.count) steps((row - first) * rank + piece.begin + k) = static_cast<Value>(step);
       });
     });
     target_.find_groups(team, starts);

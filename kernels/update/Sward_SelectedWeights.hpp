@@ -124,7 +124,7 @@ struct SelectedWeights {
   KOKKOS_INLINE_FUNCTION void update_group(int row, int begin, int slot, int end, const StepOf& step_of) const {
     const int left = selection.extent - begin;
     const LanePiece piece{row, begin, left < group_extent ? left : group_extent};
-    Element elements[group_extent];
+    Pack<Element, group_extent> elements;
     load_piece(weight, piece, in_packs, elements);
     std::uint32_t random[group_extent] = {};
     if (std::is_same_v<Element, BFloat16> && rounding.stochastic)

@@ -9,8 +9,8 @@
 
 namespace Sward {
 
-/// The updates of the parameters of one message, collected to be launched together: those of a layer take a few
-/// microseconds each, which is what a launch costs.
+/// The updates of the parameters of one message, collected to be launched together: each of a layer's takes some
+/// microseconds, which is what a launch costs.
 template <class ExecutionSpace, class Scalar>
 class MessageUpdate {
   using Sink = GradientSink<ExecutionSpace, Scalar>;

@@ -180,7 +180,7 @@ std::vector<Shape> shapes_of_a_layer() {
           {Side::rows, 16, 37, {0, 0, 2, 7, 7, 7, 11, 11}}};
 }
 
-/// The updates of a layer in one launch: those of the definition, and to the bit those of a launch each.
+/// The updates of a layer launched together: those of the definition, and to the bit those of a launch each.
 template <class Scalar, class Weight, class Space>
 void updates_a_layer_at_once(double tolerance, double rounding_error) {
   using Matrices = Operands<Scalar, Weight, Space>;

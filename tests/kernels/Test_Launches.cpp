@@ -166,7 +166,7 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
     const LaunchRecording recording;
     call_all(instance, operands);
     const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instance);
-    EXPECT_GE(recording.launches().size(), 36U);
+    EXPECT_GE(recording.launches().size(), 37U);
     for (const Launch& launch : recording.launches()) {
       EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
       EXPECT_EQ(launch.device, given) << launch.label;
@@ -178,25 +178,24 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
 }
 
 template <class Call>
-void makes_one_launch(const char* label, const Call& call) {
+void makes_launches(std::size_t count, const std::string& label, const Call& call) {
   const LaunchRecording recording;
   call();
-  ASSERT_EQ(recording.launches().size(), 1U) << label;
-  EXPECT_EQ(recording.launches().front().label, label);
+  EXPECT_EQ(recording.launches().size(), count) << label;
+  for (const Launch& launch : recording.launches()) EXPECT_EQ(launch.label, label);
 }
 
-/// What a refresh and an update do for every matrix and every layer: each launch costs as much as its work.
-TYPED_TEST(Launches, AreOneForASelectionAndForTheUpdatesOfALayer) {
+/// What a refresh and an update do for every matrix and every layer: a launch costs as much as the work of one.
+TYPED_TEST(Launches, AreOneForASelectionAndTwoForTheUpdatesOfALayer) {
   const TypeParam space;
   const Operands<TypeParam> x;
   const auto selection = x.memory.selection();
   const auto workspace = x.memory.workspace();
-  makes_one_launch("Sward::select_top_rows", [&] { select_top_rows(space, x.norms, workspace, selection); });
+  makes_launches(1, "Sward::select_top_rows", [&] { select_top_rows(space, x.norms, workspace, selection); });
   for (const Selection scheme : {Selection::norm, Selection::uniform, Selection::norm_squared_replacement})
-    makes_one_launch("Sward::sample_rows", [&] {
-      sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection);
-    });
-  makes_one_launch("Sward::grass_update", [&] { update_layer(space, x); });
+    makes_launches(1, "Sward::sample_rows",
+                   [&] { sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection); });
+  makes_launches(2, "Sward::grass_update", [&] { update_layer(space, x); });
   Kokkos::fence("Sward::Test");
 }
 
