@@ -60,11 +60,8 @@ class BFloat16 {
 
   /// Adds below the kept bits and cuts off; a carry into the exponent gives the next power of two, or infinity.
   KOKKOS_INLINE_FUNCTION static std::uint16_t rounded(float value, std::uint32_t addend) {
-    const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(value);
-    const std::uint32_t magnitude = bits & 0x7fffffffU;
-    constexpr std::uint32_t infinity = 0x7f800000U;
-    if (magnitude > infinity) return 0x7fff;
-    return static_cast<std::uint16_t>((bits + addend) >> 16);
+    if (Kokkos::isnan(value)) return 0x7fff;
+    return static_cast<std::uint16_t>((Kokkos::bit_cast<std::uint32_t>(value) + addend) >> 16);
   }
 
   std::uint16_t bits_;

@@ -26,16 +26,14 @@ struct RowSelection {
   KOKKOS_FUNCTION int rank() const { return static_cast<int>(rows.extent(0)); }
 };
 
-/// Scratch of select_top_rows and sample_rows for one matrix; m is the dimension selected from, r the rank.
+/// Scratch of select_top_rows and sample_rows for one matrix; m is the dimension selected from.
 template <class ExecutionSpace>
 struct SelectionWorkspace {
   template <class T>
   using List = typename RowSelection<ExecutionSpace>::template List<T>;
 
-  List<double> keys;               ///< m
-  List<std::uint64_t> cumulative;  ///< m
-  List<int> order;                 ///< m
-  List<int> drawn;                 ///< r
+  List<std::uint64_t> keys;  ///< m
+  List<int> counts;          ///< m
 };
 
 /// Throws unless norms, workspace and selection belong to the same matrix and 1 <= r <= m.
@@ -47,10 +45,7 @@ void check_selection(const char* function, const Norms& norms, const SelectionWo
   const std::size_t rank = selection.rows.extent(0);
   require_extents(function, "norms", {norms.extent(0)}, {extent});
   require_extents(function, "selection.scale", {selection.scale.extent(0)}, {rank});
-  require_extents(
-      function, "workspace",
-      {workspace.keys.extent(0), workspace.cumulative.extent(0), workspace.order.extent(0), workspace.drawn.extent(0)},
-      {extent, extent, extent, rank});
+  require_extents(function, "workspace", {workspace.keys.extent(0), workspace.counts.extent(0)}, {extent, extent});
   require(rank >= 1 && rank <= extent, function,
           "the rank is " + std::to_string(rank) + ", wanted 1 to " + std::to_string(extent));
 }

@@ -48,15 +48,13 @@ void sample_without_replacement(const char* label, const ExecutionSpace& space, 
                                 const RowSelection<ExecutionSpace>& selection) {
   // Below every logarithm of a square of doubles: rows of norm zero come last, at random among themselves.
   constexpr double log_of_zero = -1e4;
-  const auto keys = workspace.keys;
-  Kokkos::parallel_for(
-      label, Kokkos::RangePolicy<ExecutionSpace>(space, 0, selection.extent), KOKKOS_LAMBDA(const int k) {
+  select_largest_keys(
+      label, space, workspace, selection, KOKKOS_LAMBDA(const int k) {
         const double norm = static_cast<double>(norms(k));
         const double noise = -Kokkos::log(-Kokkos::log(uniform_open(draw, static_cast<std::uint64_t>(k))));
         const double log_weight = power == 0 ? 0.0 : (norm > 0 ? power * Kokkos::log(norm) : log_of_zero);
-        keys(k) = power == 0 || Kokkos::isfinite(norm) ? log_weight + noise : Kokkos::Experimental::infinity_v<double>;
+        return power == 0 || Kokkos::isfinite(norm) ? log_weight + noise : Kokkos::Experimental::infinity_v<double>;
       });
-  select_largest_keys(label, space, workspace, selection);
 }
 
 /// Samples r of m rows by their norms; noise from `draw`, so all ranks and backends choose alike. Without replacement

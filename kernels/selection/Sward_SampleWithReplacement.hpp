@@ -2,11 +2,10 @@
 
 #include <Kokkos_Core.hpp>
 #include <cstdint>
-#include <utility>
 
 #include "Sward_Philox.hpp"
 #include "Sward_RowSelection.hpp"
-#include "Sward_SelectLargestKeys.hpp"
+#include "Sward_TeamScan.hpp"
 
 namespace Sward {
 
@@ -15,7 +14,7 @@ template <class Team, class Norms>
 KOKKOS_INLINE_FUNCTION double largest_norm(const Team& team, const Norms& norms) {
   double largest = 0;
   Kokkos::parallel_reduce(
-      Kokkos::TeamThreadRange(team, static_cast<int>(norms.extent(0))),
+      Kokkos::TeamVectorRange(team, static_cast<int>(norms.extent(0))),
       [&](const int k, double& maximum) {
         const double norm = static_cast<double>(norms(k));
         if (!Kokkos::isfinite(norm)) maximum = Kokkos::Experimental::infinity_v<double>;
@@ -35,18 +34,18 @@ KOKKOS_INLINE_FUNCTION double share_of(double norm, double largest, int power) {
 
 /// cumulative(k) = the sum of the first k + 1 rows' weights, (norm / largest norm)^power as integers: exact sums, so
 /// the draws do not depend on the order of addition. Rows that are not finite, if there are any, share all the weight.
-template <class Team, class Norms, class Cumulative>
+template <class Team, class Norms, class Totals, class Cumulative>
 KOKKOS_INLINE_FUNCTION void accumulate_weights(const Team& team, int power, double one, const Norms& norms,
-                                               const Cumulative& cumulative) {
-  const double largest = largest_norm(team, norms);
-  Kokkos::parallel_scan(Kokkos::TeamThreadRange(team, static_cast<int>(norms.extent(0))),
-                        [&](const int k, std::uint64_t& sum, const bool is_final) {
-                          const double share = share_of(static_cast<double>(norms(k)), largest, power);
-                          // A row that can be drawn at all keeps a weight, or the estimate would be biased.
-                          const auto weight = static_cast<std::uint64_t>(Kokkos::round(one * share));
-                          sum += weight == 0 && share > 0 ? 1 : weight;
-                          if (is_final) cumulative(k) = sum;
-                        });
+                                               const Totals& totals, const Cumulative& cumulative) {
+  const double largest = power == 0 ? 0.0 : largest_norm(team, norms);
+  const auto weight_of = [&](const int k) {
+    const double share = share_of(static_cast<double>(norms(k)), largest, power);
+    // A row that can be drawn at all keeps a weight, or the estimate would be biased.
+    const auto weight = static_cast<std::uint64_t>(Kokkos::round(one * share));
+    return weight == 0 && share > 0 ? std::uint64_t(1) : weight;
+  };
+  team_scan(team, static_cast<int>(norms.extent(0)), totals, weight_of,
+            [&](const int k, const std::uint64_t before) { cumulative(k) = before + weight_of(k); });
 }
 
 /// The first row whose cumulative weight exceeds `target`.
@@ -65,41 +64,64 @@ KOKKOS_INLINE_FUNCTION int find_row(const Cumulative& cumulative, std::uint64_t 
   return low;
 }
 
+/// counts(k) = how often row k is drawn in `rank` independent draws. Called by the whole team.
+template <class Team, class Cumulative, class Counts>
+KOKKOS_INLINE_FUNCTION void count_draws(const Team& team, int rank, const Draw& draw, const Cumulative& cumulative,
+                                        const Counts& counts) {
+  const int extent = static_cast<int>(counts.extent(0));
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, extent), [&](const int k) { counts(k) = 0; });
+  team.team_barrier();
+  const double total = static_cast<double>(cumulative(extent - 1));
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, rank), [&](const int i) {
+    const double target = uniform_open(draw, static_cast<std::uint64_t>(i)) * total;
+    Kokkos::atomic_inc(&counts(find_row(cumulative, static_cast<std::uint64_t>(target))));
+  });
+  team.team_barrier();
+}
+
+/// Writes a slot for each time that a row was drawn, in ascending order of the row; ρ_j = 1 / sqrt(r q_j). Called by
+/// the whole team.
+template <class Team, class Totals, class ExecutionSpace>
+KOKKOS_INLINE_FUNCTION void write_drawn(const Team& team, const Totals& totals,
+                                        const SelectionWorkspace<ExecutionSpace>& workspace,
+                                        const RowSelection<ExecutionSpace>& selection) {
+  const auto& cumulative = workspace.keys;
+  const double total = static_cast<double>(cumulative(selection.extent - 1));
+  team_scan(
+      team, selection.extent, totals, [&](const int k) { return static_cast<std::uint64_t>(workspace.counts(k)); },
+      [&](const int k, const std::uint64_t before) {
+        if (workspace.counts(k) == 0) return;
+        const std::uint64_t weight = cumulative(k) - (k > 0 ? cumulative(k - 1) : 0);
+        const double expected = selection.rank() * static_cast<double>(weight) / total;
+        const int first = static_cast<int>(before);
+        for (int slot = first; slot < first + workspace.counts(k); ++slot) {
+          selection.rows(slot) = k;
+          selection.scale(slot) = static_cast<float>(1 / Kokkos::sqrt(expected));
+        }
+      });
+}
+
 /// r independent draws with q proportional to norm^power, sorted by row; ρ_j = 1 / sqrt(r q_j).
 template <class ExecutionSpace, class Norms>
 void sample_with_replacement(const char* label, const ExecutionSpace& space, int power, const Norms& norms,
                              const Draw& draw, const SelectionWorkspace<ExecutionSpace>& workspace,
                              const RowSelection<ExecutionSpace>& selection) {
+  using Totals = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
+                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   // The sum of all weights stays below 2^52, which a double still counts in halves.
   double one = 0x1p51;
   while (one * selection.extent > 0x1p52) one /= 2;
-  const int rank = selection.rank();
-  const int last = selection.extent - 1;
-  const auto cumulative = workspace.cumulative;
-  const auto drawn = workspace.drawn;
-  const auto rows = selection.rows;
-  const auto scale = selection.scale;
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  auto policy = single_team_policy(space);
+  using Policy = decltype(policy);
+  const auto threads = static_cast<std::size_t>(policy.team_size());
+  policy.set_scratch_size(0, Kokkos::PerTeam(Totals::shmem_size(threads)));
   Kokkos::parallel_for(
-      label, single_team_policy(space), KOKKOS_LAMBDA(const Member& team) {
-        accumulate_weights(team, power, one, norms, cumulative);
+      label, policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
+        const Totals totals(team.team_scratch(0), threads);
+        accumulate_weights(team, power, one, norms, totals, workspace.keys);
         team.team_barrier();
-        const double total = static_cast<double>(cumulative(last));
-        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rank), [&](const int slot) {
-          const double target = uniform_open(draw, static_cast<std::uint64_t>(slot)) * total;
-          // Counting sorts the largest first, so the rows are negated.
-          drawn(slot) = -find_row(cumulative, static_cast<std::uint64_t>(target));
-        });
-      });
-  const auto order = Kokkos::subview(workspace.order, std::pair<int, int>(0, rank));
-  rank_keys(label, space, drawn, order);
-  Kokkos::parallel_for(
-      label, Kokkos::RangePolicy<ExecutionSpace>(space, 0, rank), KOKKOS_LAMBDA(const int slot) {
-        const int row = -drawn(slot);
-        const std::uint64_t weight = cumulative(row) - (row > 0 ? cumulative(row - 1) : 0);
-        const double expected = rank * static_cast<double>(weight) / static_cast<double>(cumulative(last));
-        rows(order(slot)) = row;
-        scale(order(slot)) = static_cast<float>(1 / Kokkos::sqrt(expected));
+        count_draws(team, selection.rank(), draw, workspace.keys, workspace.counts);
+        write_drawn(team, totals, workspace, selection);
       });
 }
 

@@ -1,61 +1,59 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
-#include <string>
+#include <cstdint>
 
+#include "Sward_KeyCut.hpp"
 #include "Sward_RowSelection.hpp"
-#include "Sward_TeamChunks.hpp"
+#include "Sward_TeamScan.hpp"
 
 namespace Sward {
 
-/// order(k) = the number of keys that come before key k: larger ones, and equal ones with a lower index.
-///
-/// Counting compares all pairs, but needs no sort, no memory and no synchronisation, and the dimension selected from is
-/// the smaller one of a weight: 2,048 keys are 4 million comparisons.
-template <class ExecutionSpace, class Keys, class Order>
-void rank_keys(const std::string& label, const ExecutionSpace& space, const Keys& keys, const Order& order) {
-  const int count = static_cast<int>(keys.extent(0));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      label, row_policy(space, count), KOKKOS_LAMBDA(const Member& team) {
-        const int k = team.league_rank();
-        const auto key = keys(k);
-        int before = 0;
-        Kokkos::parallel_reduce(
-            Kokkos::TeamVectorRange(team, count),
-            [&](const int j, int& sum) { sum += (keys(j) > key || (keys(j) == key && j < k)) ? 1 : 0; }, before);
-        Kokkos::single(Kokkos::PerTeam(team), [&] { order(k) = before; });
+/// Writes the rows of the keys that a cut selects in ascending order, with scale 1. Called by the whole team.
+template <class Team, class Keys, class Totals, class ExecutionSpace>
+KOKKOS_INLINE_FUNCTION void write_selected(const Team& team, const Keys& keys, const KeyCut& cut, const Totals& totals,
+                                           const RowSelection<ExecutionSpace>& selection) {
+  // Both counts are summed at once: keys above the cut in the upper half, and ties in the lower.
+  constexpr int half = 32;
+  team_scan(
+      team, selection.extent, totals,
+      [&](const int k) {
+        const std::uint64_t leading = cut.leading_of(keys(k));
+        return leading > cut.leading ? std::uint64_t(1) << half : std::uint64_t(leading == cut.leading ? 1 : 0);
+      },
+      [&](const int k, const std::uint64_t before) {
+        const std::uint64_t leading = cut.leading_of(keys(k));
+        const int above = static_cast<int>(before >> half);
+        const int ties = static_cast<int>(before & 0xffffffffU);
+        if (leading < cut.leading || (leading == cut.leading && ties >= cut.ties)) return;
+        const int slot = above + (ties < cut.ties ? ties : cut.ties);
+        selection.rows(slot) = k;
+        selection.scale(slot) = 1.0F;
       });
 }
 
-/// One team for a whole vector, for passes over it that depend on each other. A launch costs more than such a pass.
-template <class ExecutionSpace>
-Kokkos::TeamPolicy<ExecutionSpace> single_team_policy(const ExecutionSpace& space) {
-  return Kokkos::TeamPolicy<ExecutionSpace>(space, 1, runs_on_host<ExecutionSpace> ? 1 : 512);
-}
-
-/// Selects the r rows with the largest workspace.keys, in ascending order of the row, with scale 1.
-template <class ExecutionSpace>
-void select_largest_keys(const std::string& label, const ExecutionSpace& space,
+/// Selects the r rows with the largest key_of(row), doubles and never NaN, in ascending order of the row, with scale 1;
+/// ties go to the lower row. All in one launch: a radix search for the least key that is selected, and a sum over rows
+/// for the slots.
+template <class ExecutionSpace, class KeyOf>
+void select_largest_keys(const char* label, const ExecutionSpace& space,
                          const SelectionWorkspace<ExecutionSpace>& workspace,
-                         const RowSelection<ExecutionSpace>& selection) {
-  rank_keys(label, space, workspace.keys, workspace.order);
-  const int extent = selection.extent;
-  const int rank = selection.rank();
-  const auto order = workspace.order;
-  const auto rows = selection.rows;
-  const auto scale = selection.scale;
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+                         const RowSelection<ExecutionSpace>& selection, const KeyOf& key_of) {
+  using Totals = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
+                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  auto policy = single_team_policy(space);
+  using Policy = decltype(policy);
+  const auto threads = static_cast<std::size_t>(policy.team_size());
+  policy.set_scratch_size(0, Kokkos::PerTeam(CutScratch<ExecutionSpace>::bytes() + Totals::shmem_size(threads)));
+  const auto keys = workspace.keys;
   Kokkos::parallel_for(
-      label, single_team_policy(space), KOKKOS_LAMBDA(const Member& team) {
-        Kokkos::parallel_scan(Kokkos::TeamThreadRange(team, extent), [&](const int k, int& slot, const bool is_final) {
-          if (order(k) >= rank) return;
-          if (is_final) {
-            rows(slot) = k;
-            scale(slot) = 1.0F;
-          }
-          ++slot;
-        });
+      label, policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
+        const CutScratch<ExecutionSpace> scratch(team);
+        const Totals totals(team.team_scratch(0), threads);
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, selection.extent),
+                             [&](const int k) { keys(k) = ordered_bits(key_of(k)); });
+        team.team_barrier();
+        write_selected(team, keys, find_cut(team, keys, selection.rank(), scratch), totals, selection);
       });
 }
 

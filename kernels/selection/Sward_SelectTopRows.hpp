@@ -18,13 +18,11 @@ void select_top_rows(const ExecutionSpace& space, const Norms& norms,
                      const RowSelection<ExecutionSpace>& selection) {
   const char* const function = "Sward::select_top_rows";
   check_selection(function, norms, workspace, selection);
-  const auto keys = workspace.keys;
-  Kokkos::parallel_for(
-      function, Kokkos::RangePolicy<ExecutionSpace>(space, 0, selection.extent), KOKKOS_LAMBDA(const int k) {
+  select_largest_keys(
+      function, space, workspace, selection, KOKKOS_LAMBDA(const int k) {
         const double norm = static_cast<double>(norms(k));
-        keys(k) = Kokkos::isfinite(norm) ? norm : Kokkos::Experimental::infinity_v<double>;
+        return Kokkos::isfinite(norm) ? norm : Kokkos::Experimental::infinity_v<double>;
       });
-  select_largest_keys(function, space, workspace, selection);
 }
 
 }  // namespace Sward

@@ -18,6 +18,7 @@ class AdamBlock {
   static_assert(std::is_same_v<Value, typename SecondMoment::Value>,
                 "Sward: both moments must be computed in one type");
 
+  AdamBlock() = default;
   /// Throws unless both moments have the extents of the gradient and the count is positive.
   AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
             const First& first_moment, const Second& second_moment)
@@ -32,24 +33,45 @@ class AdamBlock {
     check_moment(function, "second_moment", second_moment, gradient.extent(0), gradient.extent(1));
   }
 
-  /// Updates the moments of one block of a row, and hands the step m̂ / (sqrt(v̂) + ε) of each element to
-  /// use(piece, k, step). Called by one thread of a team with all its lanes.
-  template <class Team, class Use>
-  KOKKOS_INLINE_FUNCTION void operator()(const Team& team, int row, int block, const Use& use) const {
-    // From one loop over the lanes to the next: every lane of a GPU has its own, and a host has one lane.
+  KOKKOS_INLINE_FUNCTION int rows() const { return static_cast<int>(gradient_.extent(0)); }
+  KOKKOS_INLINE_FUNCTION int columns() const { return static_cast<int>(gradient_.extent(1)); }
+
+  /// What a lane has of one block of a row: from one loop over the lanes to the next every lane of a GPU has its own,
+  /// and a host has one lane.
+  struct Lane {
+    LaneValues<ExecutionSpace, Gradient> gradient;
     typename FirstMoment::Lane first;
     typename SecondMoment::Lane second;
-    for_each_lane(team, row, block, static_cast<int>(gradient_.extent(1)), [&](const LanePiece& piece) {
-      LaneValues<ExecutionSpace, Gradient> gradient;
-      gradient.load(gradient_, piece, in_packs_);
-      first_moment_.load(piece, first);
-      second_moment_.load(piece, second);
-      for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
-        use(piece, k, adam_(static_cast<Value>(gradient[k]), first[k], second[k]));
+  };
+
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const {
+    lane.gradient.load(gradient_, piece, in_packs_);
+    first_moment_.load(piece, lane.first);
+    second_moment_.load(piece, lane.second);
+  }
+
+  /// Updates the moments of a block that was loaded, and hands the step m̂ / (sqrt(v̂) + ε) of each element to
+  /// use(piece, k, step), as for_each_value does. Called by one thread of a team with all its lanes.
+  template <class Team, class Use>
+  KOKKOS_INLINE_FUNCTION void update(const Team& team, int row, int block, Lane& lane, const Use& use) const {
+    for_each_lane(team, row, block, columns(), [&](const LanePiece& piece) {
+      lane.gradient.unpack(piece.count);
+      lane.first.unpack(piece.count);
+      lane.second.unpack(piece.count);
+      for_each_value<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
+        use(piece, k, adam_(static_cast<Value>(lane.gradient[k]), lane.first[k], lane.second[k]));
       });
     });
-    first_moment_.store(team, row, block, first);
-    second_moment_.store(team, row, block, second);
+    first_moment_.store(team, row, block, lane.first);
+    second_moment_.store(team, row, block, lane.second);
+  }
+
+  /// Both.
+  template <class Team, class Use>
+  KOKKOS_INLINE_FUNCTION void operator()(const Team& team, int row, int block, const Use& use) const {
+    Lane lane;
+    for_each_lane(team, row, block, columns(), [&](const LanePiece& piece) { load(piece, lane); });
+    update(team, row, block, lane, use);
   }
 
  private:

@@ -21,6 +21,7 @@ template <class Scalar>
 struct AdamFormula {
   Scalar beta1, beta2, rest1, rest2, correction1, correction2, epsilon, gradient_scale;
 
+  AdamFormula() = default;
   explicit AdamFormula(const AdamStep& step)
       : beta1(static_cast<Scalar>(step.beta1)),
         beta2(static_cast<Scalar>(step.beta2)),

@@ -24,7 +24,7 @@ void adam_update(const ExecutionSpace& space, const AdamStep& step, const Roundi
   const bool in_packs = moves_in_packs<ExecutionSpace>(step_output);
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
-      function, block_policy(space, rows, columns), KOKKOS_LAMBDA(const Member& team) {
+      function, block_policy(space, rows, block_threads<ExecutionSpace>(columns)), KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
           Steps steps;  // a lane's own, as in AdamBlock

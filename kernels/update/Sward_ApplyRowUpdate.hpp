@@ -18,7 +18,8 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
   const bool in_packs = moves_in_packs<ExecutionSpace>(step);
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
-      label, block_policy(space, target.selection.rank(), columns), KOKKOS_LAMBDA(const Member& team) {
+      label, block_policy(space, target.selection.rank(), block_threads<ExecutionSpace>(columns)),
+      KOKKOS_LAMBDA(const Member& team) {
         const int slot = team.league_rank();
         if (target.repeats(slot)) return;
         const int end = target.end_of_row(slot);
@@ -26,9 +27,11 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) {
             typename SelectedWeights<ExecutionSpace, Weight>::Values values;
             target.load(piece, values);
+            values.unpack(piece.count);
             for (int s = slot; s < end; ++s) {
               LaneValues<ExecutionSpace, Step> steps;
               steps.load(step, {s, piece.begin, piece.count}, in_packs);
+              steps.unpack(piece.count);
               const Value factor = target.factor(s);
               const Value old_share = target.old_share(s);
               for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
@@ -45,11 +48,19 @@ template <class ExecutionSpace, class Step, class Weight>
 void apply_to_columns(const char* label, const ExecutionSpace& space,
                       const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
   using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
+  using Starts =
+      Kokkos::View<int*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  const auto starts_extent = static_cast<std::size_t>(target.groups()) + 1;
+  auto policy = row_policy(space, static_cast<int>(step.extent(0)));
+  policy.set_scratch_size(0, Kokkos::PerTeam(Starts::shmem_size(starts_extent)));
   Kokkos::parallel_for(
-      label, row_policy(space, static_cast<int>(step.extent(0))), KOKKOS_LAMBDA(const Member& team) {
+      label, policy, KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
-        target.update_columns(team, row, [&](const int slot) { return static_cast<Value>(step(row, slot)); });
+        const Starts starts(team.team_scratch(0), starts_extent);
+        target.find_groups(team, starts);
+        team.team_barrier();
+        target.update_columns(team, starts, row, [&](const int slot) { return static_cast<Value>(step(row, slot)); });
       });
 }
 

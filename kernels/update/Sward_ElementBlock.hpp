@@ -23,15 +23,21 @@ struct BlockLanes {
   static constexpr int width = block_extent / count;
 };
 
-/// A policy of one team a row. No sum is taken over a team of it, so that its size may follow the columns. Kernels here
-/// have many operands; without the hint Kokkos would pass those by a buffer of the device that one kernel at a time
-/// can use, and the host would wait for it at every launch.
+/// Threads of a team that works on the blocks of a row. No sum is taken over such a team, so that its size may follow
+/// the columns.
 template <class ExecutionSpace>
-auto block_policy(const ExecutionSpace& space, int rows, int columns) {
-  const int threads = runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
-  return Kokkos::Experimental::require(
-      Kokkos::TeamPolicy<ExecutionSpace>(space, rows, threads, BlockLanes<ExecutionSpace>::count),
-      Kokkos::Experimental::WorkItemProperty::HintLightWeight);
+int block_threads(int columns) {
+  return runs_on_host<ExecutionSpace> ? 1 : std::clamp(blocks_of(columns), 1, 4);
+}
+
+/// A policy of teams of so many threads, each with its lanes; on GPUs with so many registers a lane that enough teams
+/// run at once to hide what each waits for. Kernels here have many operands; without the hint Kokkos would pass those by
+/// a buffer of the device that one kernel at a time can use, and the host would wait for it at every launch.
+template <class ExecutionSpace>
+auto block_policy(const ExecutionSpace& space, int teams, int threads) {
+  return Kokkos::Experimental::require(Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<128, 6>>(
+                                           space, teams, threads, BlockLanes<ExecutionSpace>::count),
+                                       Kokkos::Experimental::WorkItemProperty::HintLightWeight);
 }
 
 /// Elements [begin, begin + count) of a row: what one lane works on.
@@ -55,12 +61,12 @@ KOKKOS_INLINE_FUNCTION LanePiece lane_piece(const Team&, int row, int block, int
   return {row, begin, left < width ? left : width};
 }
 
-/// Calls function(piece) once for each lane of a thread.
+/// Calls function(piece) once for each lane of a thread. Lanes do not wait for each other, as they would at the end of
+/// Kokkos' loop over them, which divides integers to find out for whom.
 template <class Team, class Function>
 KOKKOS_INLINE_FUNCTION void for_each_lane(const Team& team, int row, int block, int columns, const Function& function) {
-  constexpr int lanes = BlockLanes<typename Team::execution_space>::count;
-  Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes),
-                       [&](const int lane) { function(lane_piece(team, row, block, columns, lane)); });
+  KOKKOS_IF_ON_DEVICE((function(lane_piece(team, row, block, columns, static_cast<int>(threadIdx.x)));))
+  KOKKOS_IF_ON_HOST((function(lane_piece(team, row, block, columns, 0));))
 }
 
 /// Calls function(k) for k in [0, count), count <= width. On GPUs unrolled, so that arrays indexed by k stay in
@@ -80,28 +86,40 @@ KOKKOS_INLINE_FUNCTION void for_each_element(int count, const Function& function
   // clang-format on
 }
 
+/// The same to compute with what load_piece read: on GPUs with all `width` elements, zeros where the piece ends before,
+/// since a condition on each costs more than its work.
+template <int width, class Function>
+KOKKOS_INLINE_FUNCTION void for_each_value([[maybe_unused]] int count, const Function& function) {
+  // clang-format off
+  KOKKOS_IF_ON_DEVICE((
+    _Pragma("unroll")
+    for (int k = 0; k < width; ++k) function(k);
+  ))
+  KOKKOS_IF_ON_HOST((for_each_element<width>(count, function);))
+  // clang-format on
+}
+
 /// Whether lanes can move the rows of a matrix in packs.
 template <class ExecutionSpace, class View>
 bool moves_in_packs(const View& view) {
   return view.stride(1) == 1 && is_packable<BlockLanes<ExecutionSpace>::width>(view);
 }
 
-/// Reads a piece of a matrix. `in_packs` as moves_in_packs says; it matters on GPUs alone.
-template <int width, class View, class Value>
+/// Reads a piece of a matrix, on GPUs with zeros behind it. `in_packs` as moves_in_packs says; it matters on GPUs
+/// alone.
+template <int width, class View>
 KOKKOS_INLINE_FUNCTION void load_piece(const View& view, const LanePiece& piece, [[maybe_unused]] bool in_packs,
-                                       Value (&values)[width]) {
+                                       Pack<typename View::non_const_value_type, width>& elements) {
   // clang-format off
   KOKKOS_IF_ON_DEVICE((
     if (in_packs && piece.count == width) {
-      const auto pack = load_pack<width>(&view(piece.row, piece.begin));
-      _Pragma("unroll")
-      for (int k = 0; k < width; ++k) values[k] = static_cast<Value>(pack[k]);
+      elements = load_pack<width>(&view(piece.row, piece.begin));
       return;
     }
+    elements = {};
   ))
   // clang-format on
-  for_each_element<width>(piece.count,
-                          [&](const int k) { values[k] = static_cast<Value>(view(piece.row, piece.begin + k)); });
+  for_each_element<width>(piece.count, [&](const int k) { elements[k] = view(piece.row, piece.begin + k); });
 }
 
 /// Writes element(k), k = 0 to piece.count - 1, to a piece of a matrix.
@@ -124,6 +142,9 @@ KOKKOS_INLINE_FUNCTION void store_piece(const View& view, const LanePiece& piece
 
 /// The values of one lane's piece of a matrix, to compute with: copies in Real of what is stored, or, on hosts and
 /// where these are the same type, the elements themselves, so that one loop loads, computes and stores.
+///
+/// Copies are loaded as they are stored and converted by unpack(), before which all of a lane's loads are to be under
+/// way: whatever touches an element waits for it.
 template <class ExecutionSpace, class View>
 class LaneValues {
   using Element = typename View::non_const_value_type;
@@ -131,7 +152,8 @@ class LaneValues {
  public:
   using Value = Real<Element>;
   static constexpr int width = BlockLanes<ExecutionSpace>::width;
-  static constexpr bool in_place = runs_on_host<ExecutionSpace> && std::is_same_v<Element, Value>;
+  static constexpr bool converts = !std::is_same_v<Element, Value>;
+  static constexpr bool in_place = runs_on_host<ExecutionSpace> && !converts;
 
   /// Before values are written and none is read. The view must outlive the work on the piece.
   KOKKOS_INLINE_FUNCTION void attach(const View& view, const LanePiece& piece) {
@@ -145,15 +167,23 @@ class LaneValues {
     if constexpr (in_place) {
       attach(view, piece);
     } else {
-      load_piece(view, piece, in_packs, values_);
+      load_piece(view, piece, in_packs, stored_);
     }
+  }
+
+  /// Of a piece of `count` elements that was loaded.
+  KOKKOS_INLINE_FUNCTION void unpack([[maybe_unused]] int count) {
+    if constexpr (converts)
+      for_each_value<width>(count, [&](const int k) { values_[k] = static_cast<Value>(stored_[k]); });
   }
 
   KOKKOS_INLINE_FUNCTION decltype(auto) operator[](int k) {
     if constexpr (in_place) {
       return (*view_)(piece_.row, piece_.begin + k);
-    } else {
+    } else if constexpr (converts) {
       return (values_[k]);
+    } else {
+      return (stored_[k]);
     }
   }
 
@@ -161,14 +191,15 @@ class LaneValues {
   template <class Round>
   KOKKOS_INLINE_FUNCTION void store(const View& view, const LanePiece& piece, bool in_packs, const Round& round) {
     if constexpr (!in_place)
-      store_piece<width>(view, piece, in_packs, [&](const int k) { return round(k, values_[k]); });
+      store_piece<width>(view, piece, in_packs, [&](const int k) { return round(k, (*this)[k]); });
   }
 
  private:
   struct None {};
   const View* view_ = nullptr;
   LanePiece piece_ = {};
-  std::conditional_t<in_place, None, Value[width]> values_;
+  std::conditional_t<in_place, None, Pack<Element, width>> stored_;
+  std::conditional_t<converts, Pack<Value, width>, None> values_;
 };
 
 }  // namespace Sward

@@ -44,6 +44,7 @@ class Moment {
   using Lane = LaneValues<ExecutionSpace, Storage>;
   using Value = typename Lane::Value;
 
+  Moment() = default;
   Moment(const Storage& values, const Draw& draw)
       : values_(values), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
 
@@ -77,21 +78,30 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
  public:
   using Value = float;
   static constexpr int width = BlockLanes<ExecutionSpace>::width;
-  using Lane = float[width];
 
+  struct Lane {
+    Pack<std::uint8_t, width> codes;
+    float scale;
+    float values[width];
+
+    KOKKOS_INLINE_FUNCTION void unpack(int count) {
+      for_each_value<width>(count, [&](const int k) { values[k] = scale * decode(codes[k]); });
+    }
+    KOKKOS_INLINE_FUNCTION float& operator[](int k) { return values[k]; }
+  };
+
+  Moment() = default;
   Moment(const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
       : storage_(storage), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
 
-  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& values) const {
-    if (piece.count == 0) return;
-    const float scale = storage_.scales(piece.row, piece.begin / block_extent);
-    std::uint32_t codes[width];
-    load_piece(storage_.codes, piece, in_packs_, codes);
-    for_each_element<width>(piece.count, [&](const int k) { values[k] = scale * decode(codes[k]); });
+  KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const {
+    load_piece(storage_.codes, piece, in_packs_, lane.codes);
+    lane.scale = storage_.scales(piece.row, piece.begin / block_extent);
   }
 
   template <class Team>
-  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, const Lane& values) const {
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, Lane& lane) const {
+    const auto& values = lane.values;
     const int columns = static_cast<int>(storage_.codes.extent(1));
     // The smallest normal number: its inverse is finite, and a block of zeros needs no case of its own.
     constexpr float least = 0x1p-126F;
@@ -124,14 +134,14 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   /// Of all lanes. Compared by their bits, which order as the numbers do, and in which NaN is the largest.
   template <class Team>
   KOKKOS_INLINE_FUNCTION float largest_magnitude(const Team& team, int row, int block, int columns,
-                                                 const Lane& values) const {
+                                                 const float (&values)[width]) const {
     constexpr int lanes = BlockLanes<ExecutionSpace>::count;
     std::uint32_t largest = 0;
     Kokkos::parallel_reduce(
         Kokkos::ThreadVectorRange(team, lanes),
         [&](const int lane, std::uint32_t& maximum) {
           std::uint32_t of_lane = 0;
-          for_each_element<width>(lane_piece(team, row, block, columns, lane).count, [&](const int k) {
+          for_each_value<width>(lane_piece(team, row, block, columns, lane).count, [&](const int k) {
             const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(values[k]) & 0x7fffffffU;
             of_lane = bits > of_lane ? bits : of_lane;
           });

@@ -31,20 +31,24 @@ KOKKOS_INLINE_FUNCTION std::uint32_t random_piece(const Draw& draw, std::uint64_
   return piece_of(random_bits(draw, element / 8), static_cast<int>(element % 8));
 }
 
-/// The same for `count` elements from number `first` on; those beyond may be filled too.
+/// The same for `count` elements from number `first` on; those beyond may be filled too. Eight neighbours take the
+/// pieces of two calls at the most.
 template <int width>
 KOKKOS_INLINE_FUNCTION void random_pieces(const Draw& draw, std::uint64_t first, int count,
                                           std::uint32_t (&pieces)[width]) {
   static_assert(width % 8 == 0, "Sward::random_pieces: eight elements share the bits of a call");
-  if (first % 8 != 0) {
-    for_each_element<width>(
-        count, [&](const int k) { pieces[k] = random_piece(draw, first + static_cast<std::uint64_t>(k)); });
-    return;
-  }
+  const int offset = static_cast<int>(first % 8);
   for (int group = 0; group < width; group += 8) {
     if (group >= count) return;
-    const RandomBits bits = random_bits(draw, first / 8 + static_cast<std::uint64_t>(group / 8));
-    for (int k = 0; k < 8; ++k) pieces[group + k] = piece_of(bits, k);
+    const std::uint64_t number = first / 8 + static_cast<std::uint64_t>(group / 8);
+    const RandomBits bits = random_bits(draw, number);
+    if (offset == 0) {
+      for (int k = 0; k < 8; ++k) pieces[group + k] = piece_of(bits, k);
+    } else {
+      const RandomBits next = random_bits(draw, number + 1);
+      for (int k = 0; k < 8; ++k)
+        pieces[group + k] = offset + k < 8 ? piece_of(bits, offset + k) : piece_of(next, offset + k - 8);
+    }
   }
 }
 
@@ -80,19 +84,13 @@ KOKKOS_INLINE_FUNCTION void store_weights(const View& weight, const LanePiece& p
   values.store(weight, piece, in_packs, [](int, const Real<Element> value) { return static_cast<Element>(value); });
 }
 
-/// Stores one element of a weight matrix.
-template <class View, class Value>
-KOKKOS_INLINE_FUNCTION void store_weight(const View& weight, int row, int column, const Rounding& rounding,
-                                         Value value) {
-  using Element = typename View::non_const_value_type;
-  if constexpr (std::is_same_v<Element, BFloat16>) {
-    if (rounding.stochastic) {
-      const std::uint64_t element = element_number(row, column, static_cast<int>(weight.extent(1)));
-      weight(row, column) = BFloat16::stochastic(value, random_piece(rounding.draw, element));
-      return;
-    }
-  }
-  weight(row, column) = static_cast<Element>(value);
+/// One element of a weight matrix; `random` are its bits.
+template <class Element>
+KOKKOS_INLINE_FUNCTION Element rounded_weight(const Rounding& rounding, Real<Element> value,
+                                              [[maybe_unused]] std::uint32_t random) {
+  if constexpr (std::is_same_v<Element, BFloat16>)
+    if (rounding.stochastic) return BFloat16::stochastic(value, random);
+  return static_cast<Element>(value);
 }
 
 }  // namespace Sward

@@ -15,26 +15,25 @@ using namespace Sward::Perf;
 
 constexpr double word = sizeof(float);
 constexpr AdamStep step{0.9, 0.999, 1e-8, 3, 1.0};
+const Rounding rounding{true, Draw{1, 2, 3}};
 
 /// A selection of `rank` out of `extent` rows with the memory behind it.
 struct OwnedSelection {
-  Vector<int, Space> rows, order, drawn;
+  Vector<int, Space> rows, counts;
   Vector<float, Space> scale;
-  Vector<double, Space> norms, keys;
-  Vector<std::uint64_t, Space> cumulative;
+  Vector<double, Space> norms;
+  Vector<std::uint64_t, Space> keys;
   RowSelection<Space> selection;
   SelectionWorkspace<Space> workspace;
 
   OwnedSelection(std::size_t extent, std::size_t rank, Side side)
       : rows("rows", rank),
-        order("order", extent),
-        drawn("drawn", rank),
+        counts("counts", extent),
         scale("scale", rank),
         norms("norms", extent),
         keys("keys", extent),
-        cumulative("cumulative", extent),
         selection{rows, scale, static_cast<int>(extent), side},
-        workspace{keys, cumulative, order, drawn} {
+        workspace{keys, counts} {
     Kokkos::deep_copy(norms, 1.0);
     sample(Selection::norm);
   }
@@ -87,8 +86,6 @@ void measure_updates(benchmark::State& state, double bytes, const Make& make, co
   state.counters["matrices"] = static_cast<double>(matrices);
 }
 
-const Rounding rounding{true, Draw{1, 2, 3}};
-
 template <class Weight, class Element>
 void adamw(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
@@ -121,6 +118,53 @@ void grass(benchmark::State& state) {
         grass_update(Space(), owned.selection, step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage,
                      x.weight);
       });
+}
+
+/// A layer of LLaMA 1B: its seven projected matrices, whose smaller side has 2,048 rows or columns, and its two norms.
+template <class Weight, class Element>
+class LayerOperands {
+  using Storage = decltype(MomentMatrix<Element>::storage);
+  using Update = RowUpdate<Space, Matrix<float, Space>, Storage, Storage, Matrix<Weight, Space>>;
+
+ public:
+  static constexpr std::size_t hidden = 2048, intermediate = 5504, rank = 512;
+  static constexpr double compressed = 4.0 * rank * hidden + 3.0 * rank * intermediate + 2.0 * hidden;
+  static constexpr double touched = 4.0 * rank * hidden + (rank + 2.0 * hidden) * intermediate + 2.0 * hidden;
+  static constexpr double bytes =
+      (word + 4 * MomentMatrix<Element>::bytes) * compressed + 2.0 * sizeof(Weight) * touched;
+
+  LayerOperands(const RowSelection<Space>& rows, const RowSelection<Space>& columns) {
+    for (int i = 0; i < 2; ++i) {
+      const auto& x = kept_.emplace_back(1, hidden, 1, hidden);
+      batch_.add(
+          adamw_row_update<Space>(step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage, x.weight));
+    }
+    for (int i = 0; i < 4; ++i) add(rows, {rank, hidden, hidden, hidden});
+    for (int i = 0; i < 2; ++i) add(columns, {intermediate, rank, intermediate, hidden});
+    add(rows, {rank, intermediate, hidden, intermediate});
+  }
+
+  void update() const { launch_updates("Sward::grass_update", Space(), batch_); }
+
+ private:
+  void add(const RowSelection<Space>& selection, const UpdateOperands<Weight, Element>& operands) {
+    const auto& x = kept_.emplace_back(operands);
+    batch_.add(grass_row_update(selection, step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage,
+                                x.weight));
+  }
+
+  std::vector<UpdateOperands<Weight, Element>> kept_;
+  UpdateBatch<Update, updates_of_a_launch<Update>> batch_;
+};
+
+template <class Weight, class Element>
+void grass_layer(benchmark::State& state) {
+  using Layer = LayerOperands<Weight, Element>;
+  const OwnedSelection rows(Layer::hidden, Layer::rank, Side::rows);
+  const OwnedSelection columns(Layer::hidden, Layer::rank, Side::columns);
+  measure_updates(
+      state, Layer::bytes, [&] { return Layer(rows.selection, columns.selection); },
+      [](const Layer& layer) { layer.update(); });
 }
 
 void norms_of_rows(benchmark::State& state) {
@@ -164,7 +208,8 @@ void selection_of(benchmark::State& state) {
       ->Args({2048, 2048, 512, 1})        \
       ->Args({5504, 2048, 512, 1})        \
       ->UseRealTime()                     \
-      ->Unit(benchmark::kMillisecond)
+      ->Unit(benchmark::kMillisecond);    \
+  BENCHMARK(grass_layer<__VA_ARGS__>)->UseRealTime()->Unit(benchmark::kMillisecond)
 SWARD_PERF_UPDATE(float, float);
 SWARD_PERF_UPDATE(BFloat16, float);
 SWARD_PERF_UPDATE(BFloat16, BFloat16);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "Sward_AdamWUpdate.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_ParameterList.hpp"
@@ -52,12 +51,13 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void complete(const ExecutionSpace&) override {}
 
-  void update(const ExecutionSpace& space, const UpdateContext& context) override {
+  void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    moments_.use([&](const auto& first, const auto& second) {
-      adamw_update(space, step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
-                   gradient_, first, second, weight_);
+    moments_.use([&]<class Storage>(const Storage& first, const Storage& second) {
+      updates.template add<Storage>(
+          adamw_row_update<ExecutionSpace>(step, context.learning_rate, context.learning_rate * adam_.weight_decay,
+                                           context.rounding, gradient_, first, second, weight_));
     });
   }
 

@@ -6,7 +6,6 @@
 
 #include "Sward_Fill.hpp"
 #include "Sward_GatheredFactors.hpp"
-#include "Sward_GrassUpdate.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_ParameterList.hpp"
@@ -102,10 +101,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     gradient_is_empty_ = true;
     choosing_ = refresh;
     if (choosing_) reset_moments(space);
-    if (choosing_ && !needs_norms()) {
-      fill(space, norms(), 1.0);
-      choose(space);
-    }
+    if (choosing_ && !needs_norms()) choose(space);
   }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
@@ -152,12 +148,13 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     share_among_ranks(space);
   }
 
-  void update(const ExecutionSpace& space, const UpdateContext& context) override {
+  void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
-    moments_->use([&](const auto& first, const auto& second) {
-      grass_update(space, selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-                   context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first, second, weight_);
+    moments_->use([&]<class Storage>(const Storage& first, const Storage& second) {
+      updates.template add<Storage>(grass_row_update(
+          selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
+          context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first, second, weight_));
     });
   }
 
@@ -199,10 +196,8 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   SelectionWorkspace<ExecutionSpace> selection_workspace() const {
     const std::pair<std::size_t, std::size_t> extent(0, static_cast<std::size_t>(selection_.extent));
-    const std::pair<std::size_t, std::size_t> rank(0, selection_.rows.extent(0));
     const SelectionWorkspace<ExecutionSpace>& all = workspace_.selection;
-    return {Kokkos::subview(all.keys, extent), Kokkos::subview(all.cumulative, extent),
-            Kokkos::subview(all.order, extent), Kokkos::subview(all.drawn, rank)};
+    return {Kokkos::subview(all.keys, extent), Kokkos::subview(all.counts, extent)};
   }
 
   void choose(const ExecutionSpace& space) {

@@ -27,6 +27,10 @@ class MomentPair {
   };
 
  public:
+  using Full = Matrix<Value>;
+  using Half = Matrix<BFloat16>;
+  using Codes = MomentCodes<ExecutionSpace>;
+
   MomentPair(Arena<ExecutionSpace>& arena, const std::string& name, std::size_t rows, std::size_t columns,
              StateType type) {
     const auto matrix = [&]<class T>(const std::string& moment, T) {
@@ -34,16 +38,16 @@ class MomentPair {
     };
     const auto codes = [&](const std::string& moment) {
       const auto blocks = static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
-      return MomentCodes<ExecutionSpace>{
+      return Codes{
           matrix(moment, std::uint8_t()),
           arena.template matrix<float>(name + " " + moment + " scales", BlockKind::optimizer_state, rows, blocks)};
     };
     if (type == StateType::full)
-      moments_ = Pair<Matrix<Value>>{matrix("first moment", Value()), matrix("second moment", Value())};
+      moments_ = Pair<Full>{matrix("first moment", Value()), matrix("second moment", Value())};
     else if (type == StateType::bfloat16)
-      moments_ = Pair<Matrix<BFloat16>>{matrix("first moment", BFloat16()), matrix("second moment", BFloat16())};
+      moments_ = Pair<Half>{matrix("first moment", BFloat16()), matrix("second moment", BFloat16())};
     else
-      moments_ = Pair<MomentCodes<ExecutionSpace>>{codes("first moment"), codes("second moment")};
+      moments_ = Pair<Codes>{codes("first moment"), codes("second moment")};
   }
 
   /// Calls use(first, second) with both as they are stored.
@@ -72,7 +76,7 @@ class MomentPair {
   static void fill_zero(const ExecutionSpace& space, const View& moment) {
     fill(space, moment, typename View::non_const_value_type(0.0F));
   }
-  static void fill_zero(const ExecutionSpace& space, const MomentCodes<ExecutionSpace>& moment) {
+  static void fill_zero(const ExecutionSpace& space, const Codes& moment) {
     fill(space, moment.codes, std::uint8_t{0});
     fill(space, moment.scales, 0.0F);
   }
@@ -87,14 +91,14 @@ class MomentPair {
                     std::size_t rows, std::size_t columns) {
     visitor.visit(name, corner(moment, rows, columns));
   }
-  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name,
-                    const MomentCodes<ExecutionSpace>& moment, std::size_t rows, std::size_t columns) {
+  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const Codes& moment,
+                    std::size_t rows, std::size_t columns) {
     visitor.visit(name, corner(moment.codes, rows, columns));
     const std::size_t blocks = rows * moment.scales.extent(1);
     visitor.visit(name + "_scales", typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), blocks));
   }
 
-  std::variant<Pair<Matrix<Value>>, Pair<Matrix<BFloat16>>, Pair<MomentCodes<ExecutionSpace>>> moments_;
+  std::variant<Pair<Full>, Pair<Half>, Pair<Codes>> moments_;
 };
 
 }  // namespace Sward

@@ -56,10 +56,8 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   workspace_.full_gradient = arena.template vector<Real<Scalar>>("refresh gradient", workspace, largest);
   workspace_.gathered = GatheredFactors<ExecutionSpace, Scalar>(arena, tokens, rank);
   workspace_.norms = arena.template vector<double>("gradient norms", workspace, extent);
-  workspace_.selection = {arena.template vector<double>("selection keys", workspace, extent),
-                          arena.template vector<std::uint64_t>("selection weights", workspace, extent),
-                          arena.template vector<int>("selection order", workspace, extent),
-                          arena.template vector<int>("selection draws", workspace, rank)};
+  workspace_.selection = {arena.template vector<std::uint64_t>("selection keys", workspace, extent),
+                          arena.template vector<int>("selection counts", workspace, extent)};
 }
 
 namespace {
@@ -203,8 +201,7 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
   if (options_.updates_at_once) return;
   const bool too_long = options_.clip > 0.0 && gradient_norm > options_.clip;
   const double gradient_scale = too_long ? options_.clip / gradient_norm : 1.0;
-  for (std::size_t i = 0; i < states_.size(); ++i)
-    states_[i]->update(space_, {learning_rate_, gradient_scale, rounding_of(i)});
+  for (std::size_t message = 0; message < messages_.size(); ++message) update_parameters(message, gradient_scale);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -220,8 +217,15 @@ void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
   take_squared_norms(message);
+  update_parameters(message, 1.0);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::update_parameters(std::size_t message, double gradient_scale) {
+  MessageUpdate<ExecutionSpace, Scalar> updates(space_);
   for (std::size_t i = 0; i < states_.size(); ++i)
-    if (message_of_[i] == message) states_[i]->update(space_, {learning_rate_, 1.0, rounding_of(i)});
+    if (message_of_[i] == message) states_[i]->update({learning_rate_, gradient_scale, rounding_of(i)}, updates);
+  updates.launch();
 }
 
 template <class ExecutionSpace, class Scalar>

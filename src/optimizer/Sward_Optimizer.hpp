@@ -109,6 +109,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   Rounding rounding_of(std::size_t parameter) const;
   void take_squared_norms(std::size_t message);
   void update_message(std::size_t message);
+  void update_parameters(std::size_t message, double gradient_scale);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
 

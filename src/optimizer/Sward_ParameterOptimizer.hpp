@@ -8,6 +8,7 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_GradientSink.hpp"
+#include "Sward_MessageUpdate.hpp"
 #include "Sward_MomentPair.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_StateVisitor.hpp"
@@ -64,7 +65,8 @@ class ParameterOptimizer {
   virtual GradientMatrix dense_gradient(const ExecutionSpace& space) = 0;
   /// The end of one micro-batch for this parameter.
   virtual void complete(const ExecutionSpace& space) = 0;
-  virtual void update(const ExecutionSpace& space, const UpdateContext& context) = 0;
+  /// Adds what is to be done to the weight and the state to `updates`, which is launched after the last parameter.
+  virtual void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) = 0;
   /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.
   virtual bool needs_refresh() const { return false; }
   /// Elements given to collectives in a refresh besides the layer's message.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
+#include "Sward_AdamWUpdate.hpp"
 #include "Sward_AllClose.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_OwnedMoment.hpp"
@@ -163,6 +165,61 @@ TYPED_TEST(GrassUpdate, TakesARankBeyondTheNearMemory) {
   const std::vector<int> rows = many_rows(13000);
   const Shape shape{Side::columns, 26000, 3, rows};
   agrees_with_definition<float, float, TypeParam>(shape, 0.1, 6e-8, 0, Rounding{}, 0);
+}
+
+/// Matrices as they meet in a layer: by rows, by columns, with slots that share a row, and updated in full.
+std::vector<Shape> shapes_of_a_layer() {
+  std::vector<int> all(7);
+  std::iota(all.begin(), all.end(), 0);
+  return {{Side::rows, 12, 704, {0, 3, 4, 11}},
+          {Side::rows, 7, 300, all},
+          {Side::columns, 40, 9, many_rows(16)},
+          {Side::columns, 1200, 5, many_rows(600)},
+          {Side::rows, 1, 1, {0}},
+          {Side::columns, 44, 3, {0, 0, 43, 43}},
+          {Side::rows, 16, 37, {0, 0, 2, 7, 7, 7, 11, 11}}};
+}
+
+/// The updates of a layer launched together: those of the definition, and to the bit those of a launch each.
+template <class Scalar, class Weight, class Space>
+void updates_a_layer_at_once(double tolerance, double rounding_error) {
+  using Matrices = Operands<Scalar, Weight, Space>;
+  using Update = RowUpdate<Space, decltype(Matrices::gradient), decltype(Matrices::first), decltype(Matrices::second),
+                           decltype(Matrices::weight)>;
+  const std::vector<Shape> shapes = shapes_of_a_layer();
+  std::vector<Matrices> together, alone;
+  std::vector<Expected> expected;
+  std::vector<SelectionMemory<Space>> selections;
+  UpdateBatch<Update, updates_of_a_launch<Update>> batch;
+  for (const Shape& shape : shapes) {
+    const bool in_full = shape.by_rows() && shape.rows.size() == shape.extent;
+    const std::vector<float> scale = in_full ? std::vector<float>(shape.extent, 1.0F) : scales(shape.rows.size());
+    const auto& x = together.emplace_back(shape, 0);
+    const auto& y = alone.emplace_back(shape, 0);
+    const auto selection =
+        selections.emplace_back(given_selection<Space>(shape.rows, scale, shape.extent, shape.side)).selection();
+    expected.emplace_back(shape, scale, 0.1, x);
+    const Rounding rounding{true, Draw{8, 21, static_cast<std::uint32_t>(batch.count)}};
+    if (in_full) {
+      batch.add(adamw_row_update<Space>(adam_step, rate, 0.1, rounding, x.gradient, x.first, x.second, x.weight));
+      adamw_update(Space(), adam_step, rate, 0.1, rounding, y.gradient, y.first, y.second, y.weight);
+    } else {
+      batch.add(grass_row_update(selection, adam_step, rate, 0.1, rounding, x.gradient, x.first, x.second, x.weight));
+      grass_update(Space(), selection, adam_step, rate, 0.1, rounding, y.gradient, y.first, y.second, y.weight);
+    }
+  }
+  launch_updates("Sward::grass_update", Space(), batch);
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    EXPECT_TRUE(all_close(together[i].first, expected[i].first, 0, 2 * tolerance)) << i;
+    EXPECT_TRUE(all_close(together[i].second, expected[i].second, 5 * tolerance, 0)) << i;
+    EXPECT_TRUE(all_close(together[i].weight, expected[i].weight, rounding_error, 100 * tolerance)) << i;
+    EXPECT_TRUE(all_close(together[i].weight, Expected::as_double(alone[i].weight), 0, 0)) << i;
+  }
+}
+
+TYPED_TEST(GrassUpdate, UpdatesALayerAtOnce) {
+  updates_a_layer_at_once<double, double, TypeParam>(1.2e-16, 0);
+  updates_a_layer_at_once<float, BFloat16, TypeParam>(6e-8, 0x1p-7);
 }
 
 /// The bits of weights in BFloat16: those of the same update in float, rounded with the definition's random bits.

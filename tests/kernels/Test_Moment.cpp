@@ -30,12 +30,14 @@ void store_all(const Stored& moment, const Values& values) {
   const int columns = static_cast<int>(values.extent(1));
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   Kokkos::parallel_for(
-      "store", block_policy(Space(), static_cast<int>(values.extent(0)), columns), KOKKOS_LAMBDA(const Member& team) {
+      "store", block_policy(Space(), static_cast<int>(values.extent(0)), block_threads<Space>(columns)),
+      KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
           typename Stored::Lane lane;
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
             moment.load(piece, lane);
+            lane.unpack(piece.count);
             for_each_element<BlockLanes<Space>::width>(piece.count,
                                                        [&](const int k) { lane[k] = values(row, piece.begin + k); });
           });
@@ -50,12 +52,14 @@ void load_all(const Stored& moment, const Kept& kept) {
   const int columns = static_cast<int>(kept.extent(1));
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   Kokkos::parallel_for(
-      "load", block_policy(Space(), static_cast<int>(kept.extent(0)), columns), KOKKOS_LAMBDA(const Member& team) {
+      "load", block_policy(Space(), static_cast<int>(kept.extent(0)), block_threads<Space>(columns)),
+      KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
             typename Stored::Lane lane;
             moment.load(piece, lane);
+            lane.unpack(piece.count);
             for_each_element<BlockLanes<Space>::width>(piece.count,
                                                        [&](const int k) { kept(row, piece.begin + k) = lane[k]; });
           });

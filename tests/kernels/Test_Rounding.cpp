@@ -27,12 +27,12 @@ std::uint32_t expected_piece(std::uint64_t element) {
   return static_cast<std::uint32_t>(words[bit / 64] >> (bit % 64) & 0xffffU);
 }
 
-/// Stores a matrix of floats through store_weights, lane by lane, and through store_weight, one by one.
+/// Stores a matrix of floats through store_weights, lane by lane, and through rounded_weight, one by one.
 template <class Space, class Values, class Weight>
 void store_all(const Values& values, const Rounding& rounding, const Weight& by_lanes, const Weight& one_by_one) {
   const int columns = static_cast<int>(values.extent(1));
   const bool in_packs = moves_in_packs<Space>(by_lanes);
-  const auto policy = block_policy(Space(), static_cast<int>(values.extent(0)), columns);
+  const auto policy = block_policy(Space(), static_cast<int>(values.extent(0)), block_threads<Space>(columns));
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   Kokkos::parallel_for(
       "store", policy, KOKKOS_LAMBDA(const Member& team) {
@@ -43,7 +43,9 @@ void store_all(const Values& values, const Rounding& rounding, const Weight& by_
             lane.attach(by_lanes, piece);
             for_each_element<BlockLanes<Space>::width>(piece.count, [&](const int k) {
               lane[k] = values(row, piece.begin + k);
-              store_weight(one_by_one, row, piece.begin + k, rounding, lane[k]);
+              const int column = piece.begin + k;
+              one_by_one(row, column) = rounded_weight<typename Weight::non_const_value_type>(
+                  rounding, lane[k], random_piece(rounding.draw, element_number(row, column, columns)));
             });
             store_weights(by_lanes, piece, in_packs, rounding, lane);
           });

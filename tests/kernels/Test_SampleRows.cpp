@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 #include <vector>
 
@@ -153,6 +154,34 @@ TYPED_TEST(SampleRows, GivesTheSameRowsOnEverySpace) {
     for (std::uint64_t step = 0; step < 5; ++step)
       EXPECT_EQ(sample<TypeParam>(scheme, norms, 60, Draw{9, step, 1}),
                 sample<Kokkos::Serial>(scheme, norms, 60, Draw{9, step, 1}));
+}
+
+/// The definition of sampling without replacement: the rows with the largest keys, by a sort.
+std::vector<int> rows_by_sorted_keys(int power, const Norms& norms, std::size_t rank, const Draw& draw) {
+  std::vector<double> keys(norms.size());
+  for (std::size_t k = 0; k < norms.size(); ++k)
+    keys[k] = power * std::log(norms[k]) - std::log(-std::log(uniform_open(draw, k)));
+  std::vector<int> rows(norms.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  std::sort(rows.begin(), rows.end(),
+            [&](int a, int b) { return keys[static_cast<std::size_t>(a)] > keys[static_cast<std::size_t>(b)]; });
+  rows.resize(rank);
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+TYPED_TEST(SampleRows, TakesTheLargestKeys) {
+  // Keys of both signs; two that differ by a rounding of the logarithm would have to meet at the cut.
+  for (const std::size_t extent : {1, 40, 2048, 5461}) {
+    const auto norms = to_list(random_vector<double, Kokkos::Serial>(extent, 8, 0.1, 2));
+    for (const std::size_t rank : {std::size_t(1), extent / 4 + 1, extent}) {
+      const Draw draw{extent, 7, 1};
+      EXPECT_EQ(sample<TypeParam>(Selection::uniform, norms, rank, draw), rows_by_sorted_keys(0, norms, rank, draw));
+      EXPECT_EQ(sample<TypeParam>(Selection::norm, norms, rank, draw), rows_by_sorted_keys(1, norms, rank, draw));
+      EXPECT_EQ(sample<TypeParam>(Selection::norm_squared, norms, rank, draw),
+                rows_by_sorted_keys(2, norms, rank, draw));
+    }
+  }
 }
 
 TYPED_TEST(SampleRows, DependsOnSeedStepAndMatrix) {

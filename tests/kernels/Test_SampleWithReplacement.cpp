@@ -192,7 +192,7 @@ TYPED_TEST(SampleWithReplacement, RowsThatAreNotFiniteShareAllDraws) {
 TYPED_TEST(SampleWithReplacement, WeightsAreExactAndNoneIsLost) {
   // Row 1 rounds to no weight at all, but can be drawn; row 2 cannot.
   const auto memory = sample<TypeParam>(Selection::norm_squared_replacement, {3.0, 1e-30, 0.0, 1.5}, 1, Draw{1, 2, 3});
-  const std::vector<std::uint64_t> cumulative = to_list(memory.cumulative);
+  const std::vector<std::uint64_t> cumulative = to_list(memory.keys);
   const std::uint64_t one = cumulative[0];
   EXPECT_EQ(one, std::uint64_t(1) << 50);
   EXPECT_EQ(cumulative, (std::vector<std::uint64_t>{one, one + 1, one + 1, one + 1 + one / 4}));
@@ -201,7 +201,7 @@ TYPED_TEST(SampleWithReplacement, WeightsAreExactAndNoneIsLost) {
 TYPED_TEST(SampleWithReplacement, SumOfWeightsStaysCountable) {
   for (const std::size_t extent : {1, 2, 3, 1000, 1025}) {
     const auto memory = sample<TypeParam>(Selection::norm_replacement, Norms(extent, 0.7), 1, Draw{1, 2, 3});
-    const std::uint64_t total = to_list(memory.cumulative).back();
+    const std::uint64_t total = to_list(memory.keys).back();
     EXPECT_LE(total, std::uint64_t(1) << 52) << extent;
     EXPECT_GE(total, std::uint64_t(1) << 51) << extent;
   }

@@ -14,23 +14,19 @@ template <class Space>
 struct SelectionMemory {
   Vector<int, Space> rows;
   Vector<float, Space> scale;
-  Vector<double, Space> keys;
-  Vector<std::uint64_t, Space> cumulative;
-  Vector<int, Space> order;
-  Vector<int, Space> drawn;
+  Vector<std::uint64_t, Space> keys;
+  Vector<int, Space> counts;
   Side side;
 
   SelectionMemory(std::size_t extent, std::size_t rank, Side selected_side = Side::rows)
       : rows(poisoned_vector<int, Space>(rank)),
         scale(poisoned_vector<float, Space>(rank)),
-        keys(poisoned_vector<double, Space>(extent)),
-        cumulative(poisoned_vector<std::uint64_t, Space>(extent)),
-        order(poisoned_vector<int, Space>(extent)),
-        drawn(poisoned_vector<int, Space>(rank)),
+        keys(poisoned_vector<std::uint64_t, Space>(extent)),
+        counts(poisoned_vector<int, Space>(extent)),
         side(selected_side) {}
 
   RowSelection<Space> selection() const { return {rows, scale, static_cast<int>(keys.extent(0)), side}; }
-  SelectionWorkspace<Space> workspace() const { return {keys, cumulative, order, drawn}; }
+  SelectionWorkspace<Space> workspace() const { return {keys, counts}; }
 };
 
 /// A copy on the host of a vector.

@@ -75,12 +75,10 @@ int run() {
   const List<double> norms("norms", row_count);
   const List<int> rows("rows", selected_count);
   const List<float> scale("scale", selected_count);
-  const List<double> keys("keys", row_count);
-  const List<std::uint64_t> cumulative("cumulative", row_count);
-  const List<int> order("order", row_count);
-  const List<int> drawn("drawn", selected_count);
+  const List<std::uint64_t> keys("keys", row_count);
+  const List<int> counts("counts", row_count);
   const Sward::RowSelection<Space> selection{rows, scale, row_count, Sward::Side::rows};
-  const Sward::SelectionWorkspace<Space> workspace{keys, cumulative, order, drawn};
+  const Sward::SelectionWorkspace<Space> workspace{keys, counts};
   const Matrix compressed("compressed", selected_count, column_count);
   const Matrix gram("gram", selected_count, selected_count);
 
