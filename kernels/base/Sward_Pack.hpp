@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "Sward_BFloat16.hpp"
+#include "Sward_Float8.hpp"
 
 // Loops over arrays that are to stay in registers have to be unrolled, which compilers for GPUs do up to a limit.
 #if defined(__CUDA_ARCH__) || defined(__clang__)
@@ -69,6 +70,15 @@ KOKKOS_INLINE_FUNCTION Pack<T, N> convert_pack(const Pack<Source, N>& source) {
       asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs[i / 2]) : "f"(source[i + 1]), "f"(source[i]));
     return result;
   }
+#if __CUDA_ARCH__ >= 890
+  if constexpr (std::is_same_v<T, Float8> && std::is_same_v<Source, float> && N % 2 == 0) {
+    auto* const pairs = reinterpret_cast<std::uint16_t*>(&result);
+    SWARD_UNROLL
+    for (int i = 0; i < N; i += 2)
+      asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pairs[i / 2]) : "f"(source[i + 1]), "f"(source[i]));
+    return result;
+  }
+#endif
 #endif
   SWARD_UNROLL
   for (int i = 0; i < N; ++i) result[i] = static_cast<T>(source[i]);

@@ -1,7 +1,6 @@
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Llama.hpp"
-#include "Sward_MatrixProduct.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Swiglu.hpp"
@@ -9,13 +8,6 @@
 namespace Sward {
 
 namespace {
-
-/// dX = dY W.
-template <class ExecutionSpace, class Matrix>
-void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& weight,
-                    const Matrix& gradient) {
-  matrix_product(space, Transpose::no, Transpose::no, 1, output_gradient, weight, 0, gradient);
-}
 
 /// Hands the factors of one matrix over as its whole gradient of this micro-batch.
 template <class Sink, class Matrix>
@@ -47,14 +39,14 @@ void Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const MlpActivations& m = mlp_of(layer);
   const Gradients& g = gradients_;
   deliver(sink, block.down, g.hidden, m.product);
-  input_gradient(space, g.hidden, padded_weight(block.down), g.product);
+  linears_[layer].down.input_gradient(space, g.hidden, g.product);
   // Gate and up are not needed again, so their gradients take their place.
   const Matrix gate = gate_of(m.gate_up);
   const Matrix up = up_of(m.gate_up);
   swiglu_backward(space, gate, up, g.product, gate, up);
   deliver(sink, block.gate, gate, m.normed);
   deliver(sink, block.up, up, m.normed);
-  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
+  linears_[layer].gate_up.input_gradient(space, m.gate_up, g.normed);
   rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
                     dense_vector(sink, block.mlp_norm));
   sink.complete(block.mlp_norm);
@@ -66,7 +58,7 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const AttentionActivations& a = attention_of(layer);
   const Gradients& g = gradients_;
   deliver(sink, block.output, g.hidden, a.output);
-  input_gradient(space, g.hidden, weight(block.output), g.output);
+  linears_[layer].output.input_gradient(space, g.hidden, g.output);
   const AttentionShape shape = attention_shape();
   with_first_keys([&](const auto& first_keys) {
     rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
@@ -75,7 +67,7 @@ void Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
   deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
   deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
-  input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
+  linears_[layer].query_key_value.input_gradient(space, g.query_key_value, g.normed);
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
                     g.norm_partials, dense_vector(sink, block.attention_norm));
   sink.complete(block.attention_norm);

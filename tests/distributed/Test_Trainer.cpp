@@ -57,8 +57,8 @@ class SharedFolder {
                                       "output.directory=" + (path_ / output).string()};
     settings.insert(settings.end(), run.more.begin(), run.more.end());
     const Configuration configuration = read_configuration(path_ / "run.toml", settings);
-    return configuration.precision == Precision::bfloat16 ? train_in<BFloat16>(configuration, resume, stop)
-                                                          : train_in<float>(configuration, resume, stop);
+    return configuration.precision == Precision::float32 ? train_in<float>(configuration, resume, stop)
+                                                         : train_in<BFloat16>(configuration, resume, stop);
   }
 
   bool is_root() const { return communicator_.rank() == 0; }
