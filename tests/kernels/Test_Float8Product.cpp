@@ -51,11 +51,10 @@ constexpr bool is_cuda() {
 }
 
 /// Hosts round once, to bfloat16. Tensor cores add products to a sum 32 at a time and keep 13 bits behind the leading
-/// one of the largest among them, which is no larger than the sum of absolute values: each of the 33 may lose 2^-13 of
-/// it, most of them far less; a quarter of that is allowed for all.
+/// one of the largest among them, which is no larger than the sum of absolute values: each time 2^-13 of it may go.
 template <class Space>
 double allowed(double magnitude, std::size_t k, double value) {
-  const double of_sums = is_cuda<Space>() ? static_cast<double>(k / 32 + 1) * 8 * 0x1p-13 * magnitude : 0.0;
+  const double of_sums = is_cuda<Space>() ? static_cast<double>(k / 32 + 1) * 0x1p-13 * magnitude : 0.0;
   return 0x1p-8 * std::abs(value) + of_sums;
 }
 
