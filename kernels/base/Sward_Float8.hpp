@@ -31,7 +31,7 @@ class Float8 {
     asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(second), "f"(first));
     return pair;
 #else
-    return static_cast<std::uint16_t>(nearest(first) | nearest(second) << 8);
+    return static_cast<std::uint16_t>(nearest(first) | (nearest(second) << 8));
 #endif
   }
 
@@ -68,7 +68,7 @@ class Float8 {
     const float shifted = Kokkos::bit_cast<float>(bounded) + 0x1p14F;
     const std::uint32_t even = Kokkos::bit_cast<std::uint32_t>(shifted) - Kokkos::bit_cast<std::uint32_t>(0x1p14F);
     const std::uint32_t code = bounded < Kokkos::bit_cast<std::uint32_t>(0x1p-6F) ? even : spaced;
-    return static_cast<std::uint8_t>(code | bits >> 24 & 0x80U);
+    return static_cast<std::uint8_t>(code | (bits >> 24 & 0x80U));
 #endif
   }
 
