@@ -45,9 +45,8 @@ int train(const Arguments& arguments) {
   const std::filesystem::path checkpoint = resume == "auto" ? "" : resume;
   const Sward::Configuration configuration =
       Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
-  if (configuration.precision == Sward::Precision::bfloat16)
-    return train<Sward::BFloat16>(configuration, arguments, communicator);
-  return train<float>(configuration, arguments, communicator);
+  if (configuration.precision == Sward::Precision::float32) return train<float>(configuration, arguments, communicator);
+  return train<Sward::BFloat16>(configuration, arguments, communicator);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "Sward_BFloat16.hpp"
+#include "Sward_Float8.hpp"
 
 // Loops over arrays that are to stay in registers have to be unrolled, which compilers for GPUs do up to a limit.
 #if defined(__CUDA_ARCH__) || defined(__clang__)
@@ -62,16 +63,22 @@ KOKKOS_INLINE_FUNCTION Pack<T, N> convert_pack(const Pack<Source, N>& source) {
   Pack<T, N> result;
 #if defined(__CUDA_ARCH__)
   // Two elements an instruction, which compilers do not find by themselves.
-  if constexpr (std::is_same_v<T, BFloat16> && std::is_same_v<Source, float> && N % 2 == 0) {
+  constexpr bool are_pairs = std::is_same_v<Source, float> && N % 2 == 0;
+  if constexpr (are_pairs && std::is_same_v<T, BFloat16>) {
     auto* const pairs = reinterpret_cast<std::uint32_t*>(&result);
     SWARD_UNROLL
     for (int i = 0; i < N; i += 2)
       asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pairs[i / 2]) : "f"(source[i + 1]), "f"(source[i]));
-    return result;
-  }
+  } else if constexpr (are_pairs && std::is_same_v<T, Float8>) {
+    auto* const pairs = reinterpret_cast<std::uint16_t*>(&result);
+    SWARD_UNROLL
+    for (int i = 0; i < N; i += 2) pairs[i / 2] = Float8::pair_of(source[i], source[i + 1]);
+  } else
 #endif
-  SWARD_UNROLL
-  for (int i = 0; i < N; ++i) result[i] = static_cast<T>(source[i]);
+  {
+    SWARD_UNROLL
+    for (int i = 0; i < N; ++i) result[i] = static_cast<T>(source[i]);
+  }
   return result;
 }
 

@@ -10,14 +10,16 @@
 
 namespace Sward {
 
-/// One product C = alpha op(A) op(B) + beta S of row-major bfloat16 matrices with sums in float, as far as it decides
-/// how it is computed: op(A) is m x k, op(B) k x n, strides are the elements from one row to the next.
+/// One product C = alpha op(A) op(B) + beta S of row-major matrices with sums in float, as far as it decides how it is
+/// computed: op(A) is m x k, op(B) k x n, strides are the elements from one row to the next. A and B are in bfloat16,
+/// or in 8 bits (e4m3), each row of op(A) and each column of op(B) then with a scale.
 struct CublasLtProduct {
   std::int64_t m, n, k;
   std::int64_t a_stride, b_stride, source_stride, result_stride;
   bool a_is_transposed, b_is_transposed;
   bool float_result;  ///< C and S are float; otherwise bfloat16
   bool is_added_to;   ///< beta is not 0
+  bool is_float8;     ///< A and B are; A then is not transposed, B is, and sums are in 14 bits or more
   /// Bytes, a power of two up to 256, that all operands' addresses are multiples of.
   std::uint32_t alignment;
 
@@ -29,6 +31,8 @@ struct CublasLtOperands {
   const void* b;
   const void* source;  ///< S, may be `result`
   void* result;
+  const float* a_scale = nullptr;  ///< m scales of A in 8 bits, on the device
+  const float* b_scale = nullptr;  ///< n scales of B
 };
 
 /// What cuBLASLt is given as scratch for each stream that products are queued on; allocated with its first product.

@@ -140,6 +140,7 @@ class Step {
     optimizer_.reset();
     BatchShape batch = c.batch;
     batch.deterministic = arguments.deterministic;
+    batch.float8 = arguments.precision == "float8";
     model_.emplace(arena, c.shape, batch, recompute_level(arguments.recompute));
     optimizer_.emplace(arena, model_->parameters(), model_->padded_weights(), c.batch.tokens(),
                        optimizer_options(c, arguments.state), communicator);
@@ -220,7 +221,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   app.add_option("cases", arguments.cases, "PRESET:LENGTH:SEQUENCES:grass:RANK or PRESET:LENGTH:SEQUENCES:adamw")
       ->required();
-  app.add_option("--precision", arguments.precision, "float or bfloat16")->check(CLI::IsMember({"float", "bfloat16"}));
+  app.add_option("--precision", arguments.precision, "float, bfloat16 or float8")
+      ->check(CLI::IsMember({"float", "bfloat16", "float8"}));
   app.add_option("--recompute", arguments.recompute, "none, attention or block")
       ->check(CLI::IsMember({"none", "attention", "block"}));
   app.add_option("--state", arguments.state, "float, bfloat16 or int8")

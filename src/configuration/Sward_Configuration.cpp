@@ -210,9 +210,10 @@ void read_output(ConfigurationTable& table, OutputOptions& output) {
 
 void read_precision(ConfigurationTable& table, Configuration& configuration) {
   configuration.precision = table.choice<Precision>(
-      "precision.compute", {{"float", Precision::float32}, {"bfloat16", Precision::bfloat16}}, "float");
+      "precision.compute",
+      {{"float", Precision::float32}, {"bfloat16", Precision::bfloat16}, {"float8", Precision::float8}}, "float");
   const bool is_float = configuration.precision == Precision::float32;
-  // Products take operands of one type, and a second copy of the weights would cost what two bytes are to save.
+  // A second copy of the weights would cost what two bytes are to save; 8 bits hold no update.
   require_default(table, "precision.weights", is_float ? "float" : "bfloat16");
   configuration.optimizer.stochastic_rounding =
       table.choice<bool>("precision.rounding", {{"nearest", false}, {"stochastic", true}}, "stochastic");

@@ -45,8 +45,12 @@ struct OutputOptions {
   std::int64_t keep = 2;
 };
 
-/// In what weights and activations are stored; sums, gradients and losses are in float either way.
-enum class Precision { float32, bfloat16 };
+/// In what weights and activations are stored and multiplied; sums, gradients and losses are in float in any case.
+enum class Precision {
+  float32,
+  bfloat16,
+  float8  ///< stored in bfloat16; the linears of the blocks multiply in 8 bits
+};
 
 /// Everything that a run is asked for; docs/configuration.md describes each key.
 struct Configuration {

@@ -8,6 +8,7 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_GradientSink.hpp"
+#include "Sward_Linear.hpp"
 #include "Sward_LlamaShape.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_Real.hpp"
@@ -28,6 +29,7 @@ struct BatchShape {
   std::size_t length = 1;     ///< tokens a sequence
   bool training = true;       ///< false: no memory for a backward pass
   bool deterministic = true;  ///< false: a backward pass may differ in its last bits from run to run
+  bool float8 = false;        ///< the linears of the blocks multiply in 8 bits; only where storage is in BFloat16
   std::size_t tokens() const { return sequences * length; }
 };
 
@@ -85,6 +87,9 @@ class Llama {
   struct Block {
     int query, key, value, output, gate, up, down, attention_norm, mlp_norm;  // parameter numbers
   };
+  struct Linears {
+    Linear<ExecutionSpace, Scalar> query_key_value, output, gate_up, down;
+  };
   struct AttentionActivations {
     Vector<Value> inverse_rms;
     Matrix normed, query_key_value, output;
@@ -103,6 +108,7 @@ class Llama {
   void plan_weights(Arena<ExecutionSpace>& arena);
   /// Places the parameters `first` to `end`, which are stacked into one matrix.
   void plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end);
+  void plan_linears(Arena<ExecutionSpace>& arena);
   void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
   void plan_gradients(Arena<ExecutionSpace>& arena);
   /// Activations: a row of `columns` elements for each token.
@@ -115,8 +121,6 @@ class Llama {
   Vector<Scalar> norm_weight(int parameter) const;
   /// The columns of a weight and their padding.
   Matrix padded_weight(int parameter) const { return padded_weights_[static_cast<std::size_t>(parameter)]; }
-  /// The weights of `first` and of the parameters that are stacked below it, `rows` in all, as one matrix.
-  Matrix stacked_weight(int first, std::int64_t rows) const;
   std::int64_t query_key_value_size() const { return shape_.hidden_size + 2 * shape_.key_value_size(); }
   Matrix gate_of(const Matrix& packed) const { return columns_of(packed, 0, width_); }
   Matrix up_of(const Matrix& packed) const { return columns_of(packed, width_, width_); }
@@ -158,6 +162,8 @@ class Llama {
   /// intermediate_size and padding: in two bytes an odd size would keep products from the aligned accesses they need.
   std::int64_t width_;
   std::vector<Block> blocks_;
+  std::vector<Linears> linears_;  ///< of each block
+  Float8Workspace<ExecutionSpace> float8_;
   int embedding_ = 0;
   int final_norm_ = 0;
   int head_ = 0;

@@ -1,21 +1,14 @@
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Llama.hpp"
-#include "Sward_MatrixProduct.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
+#include "Sward_Swiglu.hpp"
 #include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
 
 namespace {
-
-/// dX = dY W.
-template <class ExecutionSpace, class Matrix>
-void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& weight,
-                    const Matrix& gradient) {
-  matrix_product(space, Transpose::no, Transpose::no, 1, output_gradient, weight, 0, gradient);
-}
 
 /// Hands the factors of one matrix over as its whole gradient of this micro-batch.
 template <class Sink, class Matrix>
@@ -63,10 +56,15 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Gradients& g = gradients_;
   deliver(sink, block.down, GradientFactor::output_gradient, hidden_columns, g.hidden, m.product);
   // Gate and up are not needed again, so their gradients take their place.
-  swiglu_product_backward(space, g.hidden, padded_weight(block.down), g.product, m.gate_up);
   const Matrix gate = gate_of(m.gate_up);
   const Matrix up = up_of(m.gate_up);
-  input_gradient(space, m.gate_up, stacked_weight(block.gate, 2 * width_), g.normed);
+  if (linears_[layer].down.is_float8()) {
+    linears_[layer].down.input_gradient(space, g.hidden, g.product);
+    swiglu_backward(space, gate, up, g.product, gate, up);
+  } else {
+    swiglu_product_backward(space, g.hidden, linears_[layer].down.weight(), g.product, m.gate_up);
+  }
+  linears_[layer].gate_up.input_gradient(space, m.gate_up, g.normed);
   const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
   const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
   const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
@@ -85,7 +83,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const AttentionActivations& a = attention_of(layer);
   const Gradients& g = gradients_;
   deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
-  input_gradient(space, g.hidden, weight(block.output), g.output);
+  linears_[layer].output.input_gradient(space, g.hidden, g.output);
   const AttentionShape shape = attention_shape();
   with_first_keys([&](const auto& first_keys) {
     rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
@@ -94,7 +92,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
   deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
   deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
-  input_gradient(space, g.query_key_value, stacked_weight(block.query, query_key_value_size()), g.normed);
+  linears_[layer].query_key_value.input_gradient(space, g.query_key_value, g.normed);
   const Slice of_down = layer > 0 ? down_columns(layer - 1, sink) : Slice();
   rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
                     g.norm_partials, dense_vector(sink, block.attention_norm), {of_down, {}});

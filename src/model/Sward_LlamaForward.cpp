@@ -9,6 +9,7 @@
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Sum.hpp"
+#include "Sward_Swiglu.hpp"
 #include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
@@ -21,25 +22,12 @@ void linear(const ExecutionSpace& space, const Matrix& input, const Matrix& weig
   matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight, 0, output);
 }
 
-/// Y = R + X Wᵀ.
-template <class ExecutionSpace, class Matrix>
-void linear_with_residual(const ExecutionSpace& space, const Matrix& residual, const Matrix& input,
-                          const Matrix& weight, const Matrix& output) {
-  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight, 1, residual, output);
-}
-
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::norm_weight(int parameter) const -> Vector<Scalar> {
   const Matrix view = weight(parameter);
   return Vector<Scalar>(view.data(), view.extent(1));
-}
-
-template <class ExecutionSpace, class Scalar>
-auto Llama<ExecutionSpace, Scalar>::stacked_weight(int first, std::int64_t rows) const -> Matrix {
-  const Matrix view = weight(first);
-  return Matrix(view.data(), static_cast<std::size_t>(rows), view.stride(0));
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -63,6 +51,7 @@ template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) {
   rotary_table(space, shape_.rope_theta, shape_.rope_scaling, cosine_, sine_);
   for (const Matrix& stack : padded_stacks_) fill(space, stack, Scalar(0.0F));
+  if (batch_.float8) fill(space, float8_.ones, 1.0F);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -101,7 +90,7 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
   const AttentionActivations& a = attention_of(layer);
   const Matrix input = hidden_[batch_.training ? layer : 0];
   rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
-  linear(space, a.normed, stacked_weight(block.query, query_key_value_size()), a.query_key_value);
+  linears_[layer].query_key_value.forward(space, a.normed, a.query_key_value);
   with_first_keys([&](const auto& first_keys) {
     rotary_attention(space, attention_shape(), first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
                      attention_workspace_);
@@ -111,7 +100,7 @@ void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& spac
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_attention_output(const ExecutionSpace& space, std::size_t layer) {
   const Matrix input = hidden_[batch_.training ? layer : 0];
-  linear_with_residual(space, input, attention_of(layer).output, weight(blocks_[layer].output), mlp_of(layer).input);
+  linears_[layer].output.forward(space, input, attention_of(layer).output, mlp_of(layer).input);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -119,14 +108,20 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-  swiglu_product(space, m.normed, stacked_weight(block.gate, 2 * width_), m.gate_up, m.product);
+  const auto& gate_up = linears_[layer].gate_up;
+  if (gate_up.is_float8()) {
+    gate_up.forward(space, m.normed, m.gate_up);
+    swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product);
+  } else {
+    swiglu_product(space, m.normed, gate_up.weight(), m.gate_up, m.product);
+  }
 }
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& space, std::size_t layer) {
   const MlpActivations& m = mlp_of(layer);
   const Matrix output = hidden_[batch_.training ? layer + 1 : 0];
-  linear_with_residual(space, m.input, m.product, padded_weight(blocks_[layer].down), output);
+  linears_[layer].down.forward(space, m.input, m.product, output);
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -59,6 +59,7 @@ Llama<ExecutionSpace, Scalar>::Llama(Arena<ExecutionSpace>& arena, const LlamaSh
       parameters_(list_parameters(shape)),
       width_(padded_width<Scalar>(shape.intermediate_size)) {
   plan_weights(arena);
+  plan_linears(arena);
   plan_activations(arena, recompute);
   if (batch.training) plan_gradients(arena);
 }
@@ -123,6 +124,31 @@ auto Llama<ExecutionSpace, Scalar>::plan_tokens(Arena<ExecutionSpace>& arena, co
   const std::size_t apart = row_distance<ExecutionSpace, Scalar>(columns);
   const Matrix rows = arena.template matrix<Scalar>(label, kind, batch_.tokens(), apart);
   return columns_of(rows, 0, static_cast<std::int64_t>(columns));
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_linears(Arena<ExecutionSpace>& arena) {
+  constexpr BlockKind kind = BlockKind::workspace;
+  const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
+  const auto width = static_cast<std::size_t>(width_);
+  const auto query_key_value = static_cast<std::size_t>(query_key_value_size());
+  if (batch_.float8) {
+    const std::size_t features = batch_.training ? std::max(2 * width, query_key_value) : std::max(width, hidden);
+    const std::size_t weights = hidden * std::max(2 * width, query_key_value);
+    float8_ = {arena.template vector<Float8>("factor in 8 bits", kind, batch_.tokens() * features),
+               arena.template vector<float>("scales of the factor in 8 bits", kind, batch_.tokens()),
+               arena.template vector<Float8>("weight in 8 bits", kind, weights),
+               arena.template vector<float>("scales of a transposed weight in 8 bits", kind, std::max(width, hidden))};
+  }
+  const auto linear = [&](int parameter, std::size_t rows, std::size_t columns) {
+    const Matrix stack(padded_weight(parameter).data(), rows, columns);
+    if (!batch_.float8) return Linear<ExecutionSpace, Scalar>(stack);
+    const std::string label = parameters_[static_cast<std::size_t>(parameter)].name + " scales in 8 bits";
+    return Linear<ExecutionSpace, Scalar>(stack, arena.template vector<float>(label, kind, rows), float8_);
+  };
+  for (const Block& block : blocks_)
+    linears_.push_back({linear(block.query, query_key_value, hidden), linear(block.output, hidden, hidden),
+                        linear(block.gate, 2 * width, hidden), linear(block.down, hidden, width)});
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -19,7 +19,8 @@ using Space = Kokkos::DefaultExecutionSpace;
 
 BatchShape batch_of(const Configuration& configuration) {
   return {static_cast<std::size_t>(configuration.batch.micro),
-          static_cast<std::size_t>(configuration.data.sequence_length), true, configuration.deterministic};
+          static_cast<std::size_t>(configuration.data.sequence_length), true, configuration.deterministic,
+          configuration.precision == Precision::float8};
 }
 
 const std::vector<std::pair<Recompute, std::string>>& recompute_levels() {
@@ -149,7 +150,7 @@ Plan plan_training_in(const Configuration& configuration, int ranks, const std::
 Plan plan_training(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
                    Communicator<MpiSpace>& communicator) {
   const auto plan =
-      configuration.precision == Precision::bfloat16 ? plan_training_in<BFloat16> : plan_training_in<float>;
+      configuration.precision == Precision::float32 ? plan_training_in<float> : plan_training_in<BFloat16>;
   return plan(configuration, ranks, data, communicator);
 }
 

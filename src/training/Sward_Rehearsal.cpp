@@ -27,7 +27,7 @@ std::filesystem::path file_in_memory() {
 
 constexpr int micro_batches = 2;
 
-/// The same run of a small model: whatever chooses between kernels is kept.
+/// The same run of a small model in float: whatever else chooses between kernels is kept.
 Configuration shrink(Configuration configuration) {
   LlamaShape& shape = configuration.shape;
   const bool grouped = shape.num_key_value_heads < shape.num_heads;
@@ -39,6 +39,7 @@ Configuration shrink(Configuration configuration) {
   shape.vocab_size = 64;
   configuration.data.sequence_length = std::min<std::int64_t>(configuration.data.sequence_length, 64);
   configuration.batch = {micro_batches, 1};
+  configuration.precision = Precision::float32;
   return configuration;
 }
 

@@ -149,7 +149,7 @@ TEST(CublasLt, RestoredChoicesGiveTheSameBits) {
 }
 
 TEST(CublasLt, RefusesWhatItCannotDoWithItsOwnWords) {
-  const CublasLtProduct impossible{4, 4, 4, 1, 1, 4, 4, false, false, true, false, 16};
+  const CublasLtProduct impossible{4, 4, 4, 1, 1, 4, 4, false, false, true, false, false, 16};
   try {
     cublaslt_product(nullptr, impossible, 1, 0, {nullptr, nullptr, nullptr, nullptr});
     FAIL() << "no exception";

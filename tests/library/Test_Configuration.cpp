@@ -15,6 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
+using testing::ThrowsMessage;
 
 TEST(Configuration, reads_every_key) {
   const Configuration c = read_text(R"(
@@ -115,6 +116,17 @@ deterministic = true
   EXPECT_EQ(c.output.keep, 4);
   EXPECT_EQ(c.seed, 42U);
   EXPECT_EQ(c.recompute, Recompute::block);
+}
+
+TEST(Configuration, stores_bfloat16_where_products_are_in_8_bits) {
+  ConfigurationText text;
+  text.set("precision.compute", "'float8'");
+  EXPECT_EQ(read_text(text.text()).precision, Precision::float8);
+  text.set("precision.weights", "'bfloat16'");
+  EXPECT_EQ(read_text(text.text()).precision, Precision::float8);
+  text.set("precision.weights", "'float'");
+  EXPECT_THAT([&] { read_text(text.text()); },
+              ThrowsMessage<InputError>(HasSubstr("key 'precision.weights' is \"float\"; allowed: \"bfloat16\"")));
 }
 
 TEST(Configuration, has_the_documented_defaults) {

@@ -94,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "is \"llama-2b\"; allowed: llama-60m, llama-130m, llama-350m, llama-1b, llama-7b, llama-13b, "
                 "llama-65b"},
         Mistake{"output.keep", "0", "is 0; allowed: at least 1"},
+        Mistake{"precision.compute", "'float4'", "is \"float4\"; allowed: \"float\", \"bfloat16\", \"float8\""},
         Mistake{"run.recompute", "'all'", "is \"all\"; allowed: \"none\", \"attention\", \"block\""},
         Mistake{"run.seed", "-1", "is -1; allowed: at least 0"}));
 

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "Sward_BFloat16.hpp"
+#include "Sward_Float8.hpp"
 #include "Sward_Views.hpp"
 
 namespace Sward::Test {
@@ -74,6 +75,7 @@ template <class Scalar>
 Scalar poison() {
   if constexpr (std::is_floating_point_v<Scalar>) return std::numeric_limits<Scalar>::quiet_NaN();
   if constexpr (std::is_same_v<Scalar, BFloat16>) return BFloat16(std::numeric_limits<float>::quiet_NaN());
+  if constexpr (std::is_same_v<Scalar, Float8>) return Float8(std::numeric_limits<float>::quiet_NaN());
   return std::numeric_limits<Scalar>::min();
 }
 

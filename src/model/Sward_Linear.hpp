@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "Sward_Arena.hpp"
+#include "Sward_Float8.hpp"
+
+namespace Sward {
+
+/// Memory that the linears of a model share while they multiply in 8 bits.
+template <class ExecutionSpace>
+struct Float8Workspace {
+  template <class T>
+  using Vector = typename Arena<ExecutionSpace>::template VectorView<T>;
+
+  Vector<Float8> factor;       ///< the input, or the gradient of the output
+  Vector<float> factor_scale;  ///< one a token
+  Vector<Float8> weight;       ///< the weight, or its transpose
+  Vector<float> ones;          ///< the scales of a transpose, filled by the owner
+};
+
+/// A linear layer Y = X Wᵀ: X is tokens x inputs, W outputs x inputs, Y tokens x outputs. Asynchronous on `space`.
+///
+/// Products are taken of what is stored, or in 8 bits: X, W and dY are rounded each time they are used, with a scale of
+/// each row. In dX = dY W the scales of W's rows lie along the sum, so dY takes them; they are kept from the forward
+/// pass. Layers whose W is not a multiple of 16 in both extents stay with what is stored.
+template <class ExecutionSpace, class Scalar>
+class Linear {
+ public:
+  using Matrix = typename Arena<ExecutionSpace>::template MatrixView<Scalar>;
+  using Workspace = Float8Workspace<ExecutionSpace>;
+  using Scale = typename Workspace::template Vector<float>;
+
+  explicit Linear(const Matrix& weight) : weight_(weight) {}
+  /// In 8 bits, where that can be; `scale` has a place for each output. Only for BFloat16.
+  Linear(const Matrix& weight, const Scale& scale, const Workspace& workspace);
+
+  /// Whether products are taken in 8 bits.
+  bool is_float8() const { return workspace_.has_value(); }
+  const Matrix& weight() const { return weight_; }
+
+  /// Y = X Wᵀ.
+  void forward(const ExecutionSpace& space, const Matrix& input, const Matrix& output) const;
+  /// Y = R + X Wᵀ.
+  void forward(const ExecutionSpace& space, const Matrix& residual, const Matrix& input, const Matrix& output) const;
+  /// dX = dY W, after the forward pass with the same W.
+  void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& gradient) const;
+
+ private:
+  void multiply(const ExecutionSpace& space, const Matrix& input, int beta, const Matrix& residual,
+                const Matrix& output) const;
+
+  Matrix weight_;
+  Scale scale_;
+  std::optional<Workspace> workspace_;  ///< only of products in 8 bits
+};
+
+}  // namespace Sward
