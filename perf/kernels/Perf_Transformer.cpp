@@ -126,10 +126,10 @@ void rms_norm_backward_of(benchmark::State& state) {
                       wanted);
   });
 }
-const auto rms_norm_backward_alone = rms_norm_backward_of<float, 0>;
-const auto rms_norm_backward_of_bfloat16 = rms_norm_backward_of<BFloat16, 0>;
-const auto rms_norm_backward_with_a_slice = rms_norm_backward_of<BFloat16, 1>;
-const auto rms_norm_backward_with_slices = rms_norm_backward_of<BFloat16, 3>;
+void rms_norm_backward_alone(benchmark::State& state) { rms_norm_backward_of<float, 0>(state); }
+void rms_norm_backward_of_bfloat16(benchmark::State& state) { rms_norm_backward_of<BFloat16, 0>(state); }
+void rms_norm_backward_with_a_slice(benchmark::State& state) { rms_norm_backward_of<BFloat16, 1>(state); }
+void rms_norm_backward_with_slices(benchmark::State& state) { rms_norm_backward_of<BFloat16, 3>(state); }
 
 void gather_of_columns(benchmark::State& state) {
   const Rows rows(state);
