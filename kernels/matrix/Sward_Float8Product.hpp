@@ -20,8 +20,8 @@ inline constexpr std::size_t float8_extent = 16;
 /// are multiples of float8_extent. Asynchronous on `space`.
 ///
 /// On CUDA cuBLASLt multiplies, which needs a card of compute capability 9.0 (Hopper) and adds in 14 bits or more;
-/// elsewhere sums are in double. beta = 0 overwrites C whatever S holds. Throws ExtentError when
-/// the extents do not fit.
+/// elsewhere sums are in double. beta = 0 overwrites C whatever S holds. Throws ExtentError when the extents do not
+/// fit.
 template <class ExecutionSpace, class A, class B, class SView, class CView>
 void float8_product(const ExecutionSpace& space, const A& a, const B& b, float beta, const SView& source,
                     const CView& c) {

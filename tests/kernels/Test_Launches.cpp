@@ -12,6 +12,7 @@
 #include "Sward_Embedding.hpp"
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_Float8Product.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_LaunchRecording.hpp"
 #include "Sward_MatrixProduct.hpp"
@@ -20,6 +21,8 @@
 #include "Sward_ProjectGathered.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
+#include "Sward_QuantizeRows.hpp"
+#include "Sward_QuantizeTransposed.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
@@ -77,6 +80,9 @@ struct Operands {
   SelectionMemory<Space> of_columns = given_selection<Space>({0, 3, 3, 7}, {1, 1, 1, 1}, hidden, Side::columns);
   OwnedMoment<EightBits, Space> codes{tokens, hidden}, gathered_codes{tokens, rank};
   Rounding rounding{true, {1, 2, 3}};
+  Matrix<BFloat16, Space> halves = random_matrix<BFloat16, Space>(16, 16, 20);
+  Float8Matrix<Matrix<Float8, Space>, Vector<float, Space>> in_8_bits{Matrix<Float8, Space>("codes", 16, 16),
+                                                                      Vector<float, Space>("scale", 16)};
 };
 
 template <class Space>
@@ -149,6 +155,9 @@ void call_basic_kernels(const Space& space, const Operands<Space>& x) {
   matrix_product(space, Transpose::no, Transpose::no, 1.0F, x.a, x.square, 0.0F, x.b);
   matrix_product(space, Transpose::no, Transpose::yes, 1.0F, x.a, x.square, 0.0F, x.b);
   matrix_product(space, Transpose::yes, Transpose::no, 1.0F, x.a, x.b, 0.0F, x.square);
+  quantize_rows(space, x.halves, x.in_8_bits);
+  quantize_transposed(space, x.halves, x.in_8_bits.scale, x.in_8_bits.codes);
+  float8_product(space, x.in_8_bits, x.in_8_bits, 1, x.halves, x.halves);
 }
 
 template <class Space>
@@ -173,7 +182,7 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
     const LaunchRecording recording;
     call_all(instance, operands);
     const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instance);
-    EXPECT_GE(recording.launches().size(), 37U);
+    EXPECT_GE(recording.launches().size(), 39U);
     for (const Launch& launch : recording.launches()) {
       EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
       EXPECT_EQ(launch.device, given) << launch.label;
