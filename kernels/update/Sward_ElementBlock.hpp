@@ -31,8 +31,8 @@ int block_threads(int columns) {
 }
 
 /// A policy of teams of so many threads, each with its lanes; on GPUs with so many registers a lane that enough teams
-/// run at once to hide what each waits for. Kernels here have many operands; without the hint Kokkos would pass those by
-/// a buffer of the device that one kernel at a time can use, and the host would wait for it at every launch.
+/// run at once to hide what each waits for. Kernels here have many operands; without the hint Kokkos would pass those
+/// by a buffer of the device that one kernel at a time can use, and the host would wait for it at every launch.
 template <class ExecutionSpace>
 auto block_policy(const ExecutionSpace& space, int teams, int threads) {
   return Kokkos::Experimental::require(Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<128, 6>>(

@@ -32,7 +32,7 @@ std::string take_text(json& object, const std::string& field) {
   return std::move(found->get_ref<std::string&>());
 }
 
-const json& array_field(const json& object, const std::string& field) {
+const json& array_field(const json& object, const char* field) {
   const auto found = object.find(field);
   if (found == object.end()) reject(field, "is missing");
   if (!found->is_array()) reject(field, "is no array");

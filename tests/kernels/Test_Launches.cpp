@@ -209,8 +209,9 @@ TYPED_TEST(Launches, AreOneForASelectionAndTwoForTheUpdatesOfALayer) {
   const auto workspace = x.memory.workspace();
   makes_launches(1, "Sward::select_top_rows", [&] { select_top_rows(space, x.norms, workspace, selection); });
   for (const Selection scheme : {Selection::norm, Selection::uniform, Selection::norm_squared_replacement})
-    makes_launches(1, "Sward::sample_rows",
-                   [&] { sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection); });
+    makes_launches(1, "Sward::sample_rows", [&] {
+      sample_rows(space, scheme, x.norms, Draw{1, 2, 3}, workspace, selection);
+    });
   makes_launches(2, "Sward::grass_update", [&] { update_layer(space, x); });
   Kokkos::fence("Sward::Test");
 }
