@@ -168,6 +168,7 @@ class LaneValues {
       attach(view, piece);
     } else {
       load_piece(view, piece, in_packs, stored_);
+      forget_conversions(stored_);
     }
   }
 
