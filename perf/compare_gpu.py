@@ -141,31 +141,41 @@ def time_sward(case, arguments):
     return results
 
 
+def measurements(case, arguments):
+    """Yields (who, tokens/s or None, what perf_step printed), the floor first."""
+    s = shape_of(case)
+    tokens = s["length"] * s["sequences"]
+    if "floor" not in arguments.without:
+        yield "floor", tokens / attempt(lambda: time_floor(s, arguments)), None
+    for who, result in zip(("Sward Grass", "Sward AdamW"), time_sward(case, arguments)):
+        yield who, result and result["tokens_per_second"], result
+    for method, who in (("grass", "PyTorch Grass"), ("full", "PyTorch AdamW")):
+        if method not in arguments.without:
+            seconds = attempt(lambda: time_peer(s, method, arguments))
+            yield who, seconds and tokens / seconds, None
+
+
+def print_row(case, who, rate, rates, result):
+    if rate is None:
+        print(f"{case:20}{who:22}{'-':>11}", flush=True)
+        return
+    of_floor = f"{rate / rates['floor']:14.3f}" if "floor" in rates else f"{'':14}"
+    of_peak = f"{result['executed_tflops'] * 1e12 / PEAK_FLOPS:16.3f}" if result else f"{'':16}"
+    ahead = f"{rates['Sward Grass'] / rate:13.3f}" if who.startswith("PyTorch") and rates.get("Sward Grass") else ""
+    print(f"{case:20}{who:22}{rate:11.0f}{of_floor}{of_peak}{ahead}", flush=True)
+
+
 def main():
     arguments = parse_arguments()
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
     print(f"{'case':20}{'who':22}{'tokens/s':>11}{'of the floor':>14}{'of 989 TFLOP/s':>16}{'Sward ahead':>13}")
     for case in arguments.cases:
-        s = shape_of(case)
-        tokens = s["length"] * s["sequences"]
-        rates, sward = {}, time_sward(case, arguments)
-        rates["Sward Grass"] = sward[0] and sward[0]["tokens_per_second"]
-        if len(sward) > 1:
-            rates["Sward AdamW"] = sward[1] and sward[1]["tokens_per_second"]
-        for method in ("grass", "full"):
-            if method not in arguments.without:
-                seconds = attempt(lambda: time_peer(s, method, arguments))
-                rates["PyTorch Grass" if method == "grass" else "PyTorch AdamW"] = seconds and tokens / seconds
-        if "floor" not in arguments.without:
-            rates["floor"] = tokens / attempt(lambda: time_floor(s, arguments))
-        for who, rate in rates.items():
-            if rate is None:
-                print(f"{case:20}{who:22}{'-':>11}")
-                continue
-            of_floor = f"{rate / rates['floor']:14.3f}" if "floor" in rates else f"{'':14}"
-            of_peak = f"{sward[0]['executed_tflops'] * 1e12 / PEAK_FLOPS:16.3f}" if who == "Sward Grass" else f"{'':16}"
-            ahead = "" if who.startswith("Sward") or not rates["Sward Grass"] else f"{rates['Sward Grass'] / rate:13.3f}"
-            print(f"{case:20}{who:22}{rate:11.0f}{of_floor}{of_peak}{ahead}")
+        rates, sward = {}, []
+        for who, rate, result in measurements(case, arguments):
+            rates[who] = rate
+            if who.startswith("Sward"):
+                sward.append(result)
+            print_row(case, who, rate, rates, result)
         print(json.dumps(dict(case=case, tokens_per_second=rates, sward=sward)), flush=True)
 
 
