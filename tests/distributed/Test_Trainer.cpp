@@ -131,7 +131,9 @@ TEST(Float8, LowersTheLossAsBFloat16Does) {
   if (folder.is_root()) write_token_file(folder / "short.h5", tokens, 32);
   MPI_Barrier(MPI_COMM_WORLD);
   struct Run run {
-    "grass", "norm", "shuffled", { "schedule.steps=40", "batch.micro=3", "model.hidden_size=32" }
+    "grass", "norm", "shuffled", {
+      "schedule.steps=40", "batch.micro=" + std::to_string(12 / folder.ranks()), "model.hidden_size=32"
+    }
   };
   for (const std::string precision : {"bfloat16", "float8"}) {
     run.more.push_back("precision.compute=" + precision);

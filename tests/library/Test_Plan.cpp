@@ -81,11 +81,11 @@ TEST(Plan, CountsTheWorkspaceAsByHand) {
   const std::size_t tables = 2 * length * (h / heads / 2);
   const std::size_t gradients = t * (h + h + f + 3 * h + h + heads);
   const std::size_t squares = (2 + 9 * layers + 1) * sizeof(double);
-  // One sum for each of up to 16 parameters of a message; where each token of the vocabulary stands in the batch.
-  constexpr std::size_t partial_squares = one_block;
+  // Eight sums for each of up to 16 parameters of a message; where each token of the vocabulary stands in the batch.
+  constexpr std::size_t partial_squares = 8 * 16 * sizeof(double);
   constexpr std::size_t positions = (4 * (vocabulary + 1 + 2 * t) + one_block - 1) / one_block * one_block;
-  // The largest matrix and three gathered factors; norms, keys and weights of 8 bytes for each of 64 rows, their order.
-  const std::size_t grass = 4 * (h * f + 3 * t * rank) + 3 * 8 * h + 4 * h + one_block;
+  // The largest matrix and three gathered factors; norms and keys of 8 bytes for each of 64 rows, and a count.
+  const std::size_t grass = 4 * (h * f + 3 * t * rank) + 2 * 8 * h + 4 * h;
   EXPECT_EQ(by_kind(plan_of(small_configuration(true)).arena)["workspace"],
             4 * (tables + gradients) + grass + one_block + partial_squares + positions)
       << squares;

@@ -78,9 +78,11 @@ write_configuration() {
   host=${host%%.*}
   mkdir "$folder/state" "$folder/spool" "$folder/tmp"
   # More ranks than cores are allowed. A requeued job waits for cred_expire seconds, and a few are
-  # refused. PMIx names files in TmpFS after the job alone, so two Slurms must not share it.
+  # refused. PMIx names files in TmpFS after the job alone, so two Slurms must not share it; Open MPI
+  # does the same in /dev/shm, which they do share, so they must not give a job the same number.
   cat > "$SLURM_CONF" <<TEXT
 ClusterName=sward
+FirstJobId=$((100 * ($$ % 600000) + 1))
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
