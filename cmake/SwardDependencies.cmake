@@ -41,6 +41,20 @@ if(SWARD_ENABLE_CUDNN AND NOT SWARD_CUDNN_FOUND)
     "front end (SWARD_CUDNN_FRONTEND_INCLUDE_DIR=${SWARD_CUDNN_FRONTEND_INCLUDE_DIR}), which "
     "'cmake/bootstrap.sh --cuda' puts into its prefix. Without, attention on CUDA is the portable kernel.")
 endif()
+if(SWARD_ENABLE_CUDA)
+  find_path(SWARD_NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(SWARD_NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+endif()
+set(SWARD_NCCL_FOUND OFF)
+if(SWARD_NCCL_INCLUDE_DIR AND SWARD_NCCL_LIBRARY)
+  set(SWARD_NCCL_FOUND ON)
+endif()
+option(SWARD_ENABLE_NCCL "Gradients between devices by NCCL" ${SWARD_NCCL_FOUND})
+if(SWARD_ENABLE_NCCL AND NOT SWARD_NCCL_FOUND)
+  message(FATAL_ERROR "SWARD_ENABLE_NCCL needs SWARD_ENABLE_CUDA (${SWARD_ENABLE_CUDA}), NCCL's header "
+    "(SWARD_NCCL_INCLUDE_DIR=${SWARD_NCCL_INCLUDE_DIR}) and library (SWARD_NCCL_LIBRARY=${SWARD_NCCL_LIBRARY}). "
+    "Without, gradients go through MPI.")
+endif()
 find_path(SWARD_RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 # Its package's own configuration asks for OpenCL, which nothing here uses.
 find_path(SWARD_ONEDNN_INCLUDE_DIR dnnl.h)

@@ -6,6 +6,7 @@
 #include "Sward_Evaluation.hpp"
 #include "Sward_Generation.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_Program.hpp"
 #include "Sward_Tokenizer.hpp"
 #include "Sward_TrainingState.hpp"

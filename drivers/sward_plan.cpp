@@ -4,6 +4,7 @@
 
 #include "Sward_CommandLine.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_Program.hpp"
 
 namespace {

@@ -1,7 +1,14 @@
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <thread>
+
 #include "Sward_CommandLine.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_OpenProcessGroup.hpp"
+#include "Sward_PeerWatch.hpp"
 #include "Sward_Program.hpp"
 #include "Sward_StopRequest.hpp"
 #include "Sward_Trainer.hpp"
@@ -29,9 +36,16 @@ void describe(CLI::App& app, Arguments& arguments) {
       "Exit status: 0 finished, 75 stopped on request, 2 bad input (nothing was started), 1 failed.");
 }
 
+/// The rank that is to tell has the time to, before a launcher ends it because another one has ended.
+void end_for_lost_peer(const Sward::PeerLoss& loss) {
+  if (!loss.is_to_be_told) std::this_thread::sleep_for(std::chrono::seconds(1));
+  if (loss.is_to_be_told) fmt::print(stderr, "sward-train: {}\n", loss.text);
+  std::fflush(nullptr);
+  std::_Exit(Sward::ExitStatus::failed);
+}
+
 template <class Scalar>
-int train(const Sward::Configuration& configuration, const Arguments& arguments,
-          Sward::Communicator<Sward::MpiSpace>& communicator) {
+int train(const Sward::Configuration& configuration, const Arguments& arguments, Sward::ProcessGroup& communicator) {
   Sward::Trainer<Scalar> trainer(configuration, arguments.resume, communicator);
   if (communicator.rank() == 0) fmt::print("{}", Sward::plan_text(trainer.plan()));
   if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
@@ -40,13 +54,16 @@ int train(const Sward::Configuration& configuration, const Arguments& arguments,
 }
 
 int train(const Arguments& arguments) {
-  Sward::Communicator<Sward::MpiSpace> communicator;
+  Sward::Communicator<Sward::MpiSpace> mpi;
   const std::string& resume = arguments.resume;
   const std::filesystem::path checkpoint = resume == "auto" ? "" : resume;
   const Sward::Configuration configuration =
       Sward::read_configuration(arguments.configuration, arguments.settings, checkpoint);
-  if (configuration.precision == Sward::Precision::float32) return train<float>(configuration, arguments, communicator);
-  return train<Sward::BFloat16>(configuration, arguments, communicator);
+  const auto group = Sward::open_process_group(configuration.communication, mpi);
+  const std::chrono::milliseconds timeout(std::llround(1e3 * configuration.timeout_seconds));
+  const Sward::PeerWatch watch(*group, timeout, end_for_lost_peer);
+  if (configuration.precision == Sward::Precision::float32) return train<float>(configuration, arguments, *group);
+  return train<Sward::BFloat16>(configuration, arguments, *group);
 }
 
 }  // namespace

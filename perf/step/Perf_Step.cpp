@@ -104,7 +104,7 @@ OptimizerOptions optimizer_options(const Case& c, const std::string& state) {
 template <class Scalar>
 class Step {
  public:
-  Step(const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
+  Step(const Case& c, const Arguments& arguments, ProcessGroup& communicator) {
     Arena<Space> plan = Arena<Space>::measuring();
     place(plan, c, arguments, communicator);
     arena_.emplace(Arena<Space>::holding(plan.bytes()));
@@ -136,7 +136,7 @@ class Step {
   double queueing_seconds() const { return queueing_seconds_; }
 
  private:
-  void place(Arena<Space>& arena, const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
+  void place(Arena<Space>& arena, const Case& c, const Arguments& arguments, ProcessGroup& communicator) {
     optimizer_.reset();
     BatchShape batch = c.batch;
     batch.deterministic = arguments.deterministic;
@@ -178,7 +178,7 @@ std::size_t device_memory_in_use() {
 }
 
 template <class Scalar>
-void time_case(const Case& c, const Arguments& arguments, Communicator<MpiSpace>& communicator) {
+void time_case(const Case& c, const Arguments& arguments, ProcessGroup& communicator) {
   constexpr std::int64_t refreshing = 0;
   constexpr std::int64_t regular = 1;
   Step<Scalar> step(c, arguments, communicator);

@@ -1,6 +1,9 @@
 #include "Sward_MpiCommunicator.hpp"
 
-#include <exception>
+#if __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
+
 #include <limits>
 #include <string>
 #include <utility>
@@ -8,6 +11,9 @@
 namespace Sward {
 
 namespace {
+
+constexpr bool device_is_apart =
+    !Kokkos::SpaceAccessibility<Kokkos::HostSpace, ProcessGroup::Space::memory_space>::accessible;
 
 int element_count(std::size_t count) {
   if (count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
@@ -17,10 +23,52 @@ int element_count(std::size_t count) {
 }
 
 template <class T>
-T reduce_scalar(T value, MPI_Datatype type, MPI_Op operation, MPI_Comm communicator) {
+T reduce_scalar(CollectiveLog& log, const char* what, T value, MPI_Datatype type, MPI_Op operation,
+                MPI_Comm communicator) {
+  const LoggedCollective logged(log, what);
   T result{};
   check_mpi(MPI_Allreduce(&value, &result, 1, type, operation, communicator), "MPI_Allreduce");
   return result;
+}
+
+/// Whether this MPI reads and writes the memory of a device.
+bool mpi_reaches_devices() {
+#if defined(MPIX_CUDA_AWARE_SUPPORT)
+  return MPIX_Query_cuda_support() == 1;
+#else
+  return false;
+#endif
+}
+
+/// Adds in float and rounds to the nearest, each time that two messages meet.
+void add_bfloat16(void* values, void* sums, int* count, MPI_Datatype*) {
+  const auto* const in = static_cast<const BFloat16*>(values);
+  auto* const sum = static_cast<BFloat16*>(sums);
+  for (int i = 0; i < *count; ++i)
+    sum[i] = static_cast<BFloat16>(static_cast<float>(sum[i]) + static_cast<float>(in[i]));
+}
+
+/// MPI knows no such type; the sum of one is made at its first use, and lives as long as MPI.
+MPI_Op bfloat16_sum() {
+  static const MPI_Op operation = [] {
+    MPI_Op created = MPI_OP_NULL;
+    check_mpi(MPI_Op_create(add_bfloat16, 1, &created), "MPI_Op_create");
+    return created;
+  }();
+  return operation;
+}
+
+MPI_Datatype mpi_type(ElementType type) {
+  if (type == ElementType::float64) return MPI_DOUBLE;
+  return type == ElementType::float32 ? MPI_FLOAT : MPI_UINT16_T;
+}
+
+void copy_bytes(const ProcessGroup::Space& space, void* device, StagingBuffer staging, std::size_t bytes,
+                bool to_device) {
+  const Kokkos::View<std::byte*, ProcessGroup::Space::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>> there(
+      static_cast<std::byte*>(device), bytes);
+  const auto here = Kokkos::subview(staging, std::pair<std::size_t, std::size_t>(0, bytes));
+  to_device ? Kokkos::deep_copy(space, there, here) : Kokkos::deep_copy(space, here, there);
 }
 
 }  // namespace
@@ -33,6 +81,15 @@ void check_mpi(int code, const char* call) {
   throw CommunicationError(std::string(call) + ": " + std::string(text, static_cast<std::size_t>(length)));
 }
 
+int node_local_rank() {
+  MPI_Comm node = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(node, &rank), "MPI_Comm_rank");
+  check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
+  return rank;
+}
+
 MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
   int provided = 0;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
@@ -41,7 +98,7 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv) {
 
 MpiEnvironment::~MpiEnvironment() { MPI_Finalize(); }
 
-Communicator<MpiSpace>::Communicator(MPI_Comm communicator) {
+Communicator<MpiSpace>::Communicator(MPI_Comm communicator) : log_(std::make_unique<CollectiveLog>()) {
   check_mpi(MPI_Comm_dup(communicator, &communicator_), "MPI_Comm_dup");
   check_mpi(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(communicator_, &rank_), "MPI_Comm_rank");
@@ -50,7 +107,11 @@ Communicator<MpiSpace>::Communicator(MPI_Comm communicator) {
 
 Communicator<MpiSpace>::Communicator(Communicator&& other) noexcept
     : communicator_(std::exchange(other.communicator_, MPI_COMM_NULL)),
-      under_way_(std::exchange(other.under_way_, MPI_REQUEST_NULL)),
+      request_(std::exchange(other.request_, MPI_REQUEST_NULL)),
+      number_(other.number_),
+      staged_(std::exchange(other.staged_, {})),
+      staging_(std::move(other.staging_)),
+      log_(std::move(other.log_)),
       rank_(other.rank_),
       size_(other.size_) {}
 
@@ -58,7 +119,11 @@ Communicator<MpiSpace>& Communicator<MpiSpace>::operator=(Communicator&& other) 
   if (this != &other) {
     release();
     communicator_ = std::exchange(other.communicator_, MPI_COMM_NULL);
-    under_way_ = std::exchange(other.under_way_, MPI_REQUEST_NULL);
+    request_ = std::exchange(other.request_, MPI_REQUEST_NULL);
+    number_ = other.number_;
+    staged_ = std::exchange(other.staged_, {});
+    staging_ = std::move(other.staging_);
+    log_ = std::move(other.log_);
     rank_ = other.rank_;
     size_ = other.size_;
   }
@@ -71,37 +136,83 @@ void Communicator<MpiSpace>::release() noexcept {
   if (communicator_ != MPI_COMM_NULL) MPI_Comm_free(&communicator_);
 }
 
-void Communicator<MpiSpace>::start_sum(std::span<float> values) { start_sum(values.data(), values.size(), MPI_FLOAT); }
-
-void Communicator<MpiSpace>::start_sum(std::span<double> values) {
-  start_sum(values.data(), values.size(), MPI_DOUBLE);
+void* Communicator<MpiSpace>::stage(const Space& space, const Message& message) {
+  const std::size_t bytes = message.count * size_of(message.type);
+  if (staging_.extent(0) < bytes)
+    staging_ = StagingBuffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::StagingBuffer"), bytes);
+  copy_bytes(space, message.data, staging_, bytes, false);
+  staged_ = message;
+  return staging_.data();
 }
 
-void Communicator<MpiSpace>::start_sum(void* data, std::size_t count, MPI_Datatype type) {
-  wait();
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, data, element_count(count), type, MPI_SUM, communicator_, &under_way_),
+void Communicator<MpiSpace>::start_sum(const Space& space, const Message& message, const std::string& what) {
+  const int count = element_count(message.count);
+  wait(space);
+  void* data = message.data;
+  if (device_is_apart && !message.on_host) {
+    if (size_ == 1) return;
+    if (!mpi_reaches_devices()) data = stage(space, message);
+  }
+  // MPI reads the buffer from the host, so the kernels that fill it must be done.
+  space.fence("Sward::Communicator::start_all_reduce");
+  number_ = log_->begin(what);
+  const MPI_Op operation = message.type == ElementType::bfloat16 ? bfloat16_sum() : MPI_SUM;
+  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(message.type), operation, communicator_, &request_),
             "MPI_Iallreduce");
 }
 
+void Communicator<MpiSpace>::finish_message() { log_->finish(number_); }
+
 void Communicator<MpiSpace>::progress() {
+  if (request_ == MPI_REQUEST_NULL) return;
   int finished = 0;
-  check_mpi(MPI_Test(&under_way_, &finished, MPI_STATUS_IGNORE), "MPI_Test");
+  check_mpi(MPI_Test(&request_, &finished, MPI_STATUS_IGNORE), "MPI_Test");
+  if (finished != 0) finish_message();
 }
 
-void Communicator<MpiSpace>::wait() { check_mpi(MPI_Wait(&under_way_, MPI_STATUS_IGNORE), "MPI_Wait"); }
+void Communicator<MpiSpace>::wait(const Space& space) {
+  if (request_ != MPI_REQUEST_NULL) {
+    check_mpi(MPI_Wait(&request_, MPI_STATUS_IGNORE), "MPI_Wait");
+    finish_message();
+  }
+  if (staged_.data == nullptr) return;
+  copy_bytes(space, staged_.data, staging_, staged_.count * size_of(staged_.type), true);
+  staged_ = {};
+}
 
 double Communicator<MpiSpace>::sum(double value) const {
-  return reduce_scalar(value, MPI_DOUBLE, MPI_SUM, communicator_);
+  return reduce_scalar(*log_, "a sum of numbers", value, MPI_DOUBLE, MPI_SUM, communicator_);
 }
 
 std::uint64_t Communicator<MpiSpace>::minimum(std::uint64_t value) const {
-  return reduce_scalar(value, MPI_UINT64_T, MPI_MIN, communicator_);
+  return reduce_scalar(*log_, "a minimum of numbers", value, MPI_UINT64_T, MPI_MIN, communicator_);
 }
 
 std::uint64_t Communicator<MpiSpace>::maximum(std::uint64_t value) const {
-  return reduce_scalar(value, MPI_UINT64_T, MPI_MAX, communicator_);
+  return reduce_scalar(*log_, "a maximum of numbers", value, MPI_UINT64_T, MPI_MAX, communicator_);
 }
 
-void Communicator<MpiSpace>::barrier() const { check_mpi(MPI_Barrier(communicator_), "MPI_Barrier"); }
+void Communicator<MpiSpace>::barrier() const {
+  const LoggedCollective logged(*log_, "a barrier");
+  check_mpi(MPI_Barrier(communicator_), "MPI_Barrier");
+}
+
+std::vector<std::uint64_t> Communicator<MpiSpace>::merge(const std::vector<std::uint64_t>& bits) const {
+  const LoggedCollective logged(*log_, "a merger of bits");
+  std::vector<std::uint64_t> merged(bits.size());
+  check_mpi(MPI_Allreduce(bits.data(), merged.data(), element_count(bits.size()), MPI_UINT64_T, MPI_BOR, communicator_),
+            "MPI_Allreduce");
+  return merged;
+}
+
+std::string Communicator<MpiSpace>::broadcast(const std::string& text, int root) const {
+  const LoggedCollective logged(*log_, "a broadcast");
+  int length = static_cast<int>(text.size());
+  check_mpi(MPI_Bcast(&length, 1, MPI_INT, root, communicator_), "MPI_Bcast");
+  std::string result = text;
+  result.resize(static_cast<std::size_t>(length));
+  check_mpi(MPI_Bcast(result.data(), length, MPI_CHAR, root, communicator_), "MPI_Bcast");
+  return result;
+}
 
 }  // namespace Sward

@@ -2,13 +2,10 @@
 
 #include <mpi.h>
 
-#include <Kokkos_Core.hpp>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <type_traits>
+#include <memory>
 
 #include "Sward_Communicator.hpp"
+#include "Sward_ProcessGroup.hpp"
 
 namespace Sward {
 
@@ -17,6 +14,9 @@ struct MpiSpace {};
 
 /// Throws CommunicationError with MPI's own text unless `code` is MPI_SUCCESS.
 void check_mpi(int code, const char* call);
+
+/// This rank's number among those that share its node, in the order of MPI_COMM_WORLD.
+int node_local_rank();
 
 /// Initialises MPI (funneled) for the lifetime of a program.
 class MpiEnvironment {
@@ -27,8 +27,13 @@ class MpiEnvironment {
   ~MpiEnvironment();
 };
 
+/// Host memory that a device copies to and from at full speed.
+using StagingBuffer = Kokkos::View<std::byte*, Kokkos::SharedHostPinnedSpace>;
+
+/// One message is under way at a time, because MPI holds a copy of each; starting another waits for it. Messages in the
+/// memory of a device go as they lie where MPI says that it reaches such memory, and through the host where not.
 template <>
-class Communicator<MpiSpace> {
+class Communicator<MpiSpace> : public ProcessGroup {
  public:
   /// Duplicates the caller's communicator, so that messages never mix with the caller's own.
   explicit Communicator(MPI_Comm communicator = MPI_COMM_WORLD);
@@ -36,48 +41,40 @@ class Communicator<MpiSpace> {
   Communicator& operator=(Communicator&& other) noexcept;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
-  ~Communicator();
+  ~Communicator() override;
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
 
-  /// Starts the in-place sum over ranks of a contiguous vector, after the work that `space` holds and the message
-  /// before have finished: MPI holds a copy of each message under way, so there is but one. The vector belongs to the
-  /// message until `wait`.
-  template <class ExecutionSpace, class View>
-  void start_all_reduce(const ExecutionSpace& space, const View& vector) {
-    if constexpr (Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible) {
-      // MPI reads the buffer from the host, so the kernels that fill it must be done.
-      space.fence("Sward::Communicator::start_all_reduce");
-      start_sum(std::span(vector.data(), vector.span()));
-    } else if (size_ > 1) {
-      throw CommunicationError("MPI does not reach the memory of a device: run one rank");
-    }
-  }
+  void wait(const Space& space) override;
+  /// Most implementations of MPI move data only inside MPI calls.
+  void progress() override;
 
-  template <class ExecutionSpace, class View>
-  void all_reduce(const ExecutionSpace& space, const View& view) {
-    start_all_reduce(space, view);
-    wait();
-  }
+  double sum(double value) const override;
+  std::uint64_t minimum(std::uint64_t value) const override;
+  std::uint64_t maximum(std::uint64_t value) const override;
+  void barrier() const override;
+  std::vector<std::uint64_t> merge(const std::vector<std::uint64_t>& bits) const override;
+  std::string broadcast(const std::string& text, int root) const override;
+  CollectiveLog& log() const override { return *log_; }
 
-  /// Lets MPI advance the message that is under way; most implementations move data only inside MPI calls.
-  void progress();
-  void wait();
+  MPI_Comm handle() const { return communicator_; }
 
-  double sum(double value) const;
-  std::uint64_t minimum(std::uint64_t value) const;
-  std::uint64_t maximum(std::uint64_t value) const;
-  void barrier() const;
+ protected:
+  void start_sum(const Space& space, const Message& message, const std::string& what) override;
 
  private:
-  void start_sum(std::span<float> values);
-  void start_sum(std::span<double> values);
-  void start_sum(void* data, std::size_t count, MPI_Datatype type);
+  /// A message that goes through the host, and comes back to the device when it has been summed.
+  void* stage(const Space& space, const Message& message);
+  void finish_message();
   void release() noexcept;
 
   MPI_Comm communicator_ = MPI_COMM_NULL;
-  MPI_Request under_way_ = MPI_REQUEST_NULL;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  std::uint64_t number_ = 0;  ///< of the message under way, in the log
+  Message staged_{};          ///< without data unless one is under way
+  StagingBuffer staging_;
+  std::unique_ptr<CollectiveLog> log_;
   int rank_ = 0;
   int size_ = 1;
 };

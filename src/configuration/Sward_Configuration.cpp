@@ -16,6 +16,7 @@ namespace Sward {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double longest_timeout_seconds = 1e6;
 
 /// Keys whose only value so far is their default; another value is an error that says so.
 void require_default(ConfigurationTable& table, const std::string& key, const std::string& value) {
@@ -224,11 +225,16 @@ void read_run(ConfigurationTable& table, Configuration& configuration) {
   configuration.recompute = table.choice<Recompute>(
       "run.recompute", {{"none", Recompute::none}, {"attention", Recompute::attention}, {"block", Recompute::block}},
       "none");
-  table.choice<int>("run.communication", {{"auto", 0}, {"mpi", 1}}, "auto");
-  table.number("run.timeout_seconds", 1.0, infinity, 600.0);
+  using Library = CommunicationLibrary;
+  configuration.communication = table.choice<Library>(
+      "run.communication", {{"auto", Library::automatic}, {"mpi", Library::mpi}, {"nccl", Library::nccl}}, "auto");
+  if (configuration.communication == Library::nccl && !has_nccl)
+    table.fail("run.communication", "is \"nccl\", and this build is without NCCL; allowed: \"auto\", \"mpi\"");
+  configuration.timeout_seconds = table.number("run.timeout_seconds", 1.0, longest_timeout_seconds, 600.0);
   require_default(table, "run.shard", "none");
-  require_default(table, "run.message", "float");
-  require_default(table, "run.embedding_message", "dense");
+  configuration.bfloat16_message = table.choice<bool>("run.message", {{"float", false}, {"bfloat16", true}}, "float");
+  configuration.embedding_message_rows =
+      table.choice<bool>("run.embedding_message", {{"dense", false}, {"rows", true}}, "dense");
   configuration.deterministic = table.boolean("run.deterministic", true);
 }
 
@@ -246,6 +252,10 @@ Configuration read_configuration(const std::filesystem::path& file, const std::v
   read_precision(table, configuration);
   read_run(table, configuration);
   read_model(table, checkpoint, configuration);
+  if (configuration.embedding_message_rows && configuration.shape.tie_embeddings)
+    table.fail("run.embedding_message",
+               "is \"rows\", and the embedding is the head too (tie_embeddings): its gradient "
+               "has no rows of zeros to leave out; allowed: \"dense\"");
   table.check_all_known();
   configuration.optimizer.grass_constants.seed = configuration.seed;
   configuration.optimizer.seed = configuration.seed;

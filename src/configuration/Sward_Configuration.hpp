@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "Sward_CommunicationLibrary.hpp"
 #include "Sward_Llama.hpp"
 #include "Sward_LlamaShape.hpp"
 #include "Sward_Optimizer.hpp"
@@ -66,8 +67,12 @@ struct Configuration {
   OutputOptions output;
   std::uint64_t seed = 0;
   Recompute recompute = Recompute::none;
-  bool deterministic = true;  ///< the same bits in every run; vendors' kernels may be faster without
-  std::string text;           ///< the configuration as it was read, for the checkpoint
+  CommunicationLibrary communication = CommunicationLibrary::automatic;
+  double timeout_seconds = 600.0;       ///< after which a rank that does not come to a collective counts as lost
+  bool bfloat16_message = false;        ///< gradients cross the network in two bytes
+  bool embedding_message_rows = false;  ///< of the embedding's gradient only the rows that occur
+  bool deterministic = true;            ///< the same bits in every run; vendors' kernels may be faster without
+  std::string text;                     ///< the configuration as it was read, for the checkpoint
 };
 
 /// Reads a TOML file and applies `section.key=value` settings, values in TOML's notation (a bare word is a string).

@@ -13,7 +13,7 @@ namespace {
 // Logits are made and consumed slice by slice. On a host one of this size stays in a large cache; on a device few large
 // slices read and write the head's gradient less often.
 template <class ExecutionSpace>
-constexpr std::size_t logits_slice_elements = std::size_t(runs_on_host<ExecutionSpace> ? 4 : 256) << 20;
+constexpr std::size_t logits_slice_elements = std::size_t(runs_on_host<ExecutionSpace> ? 8 : 256) << 20;
 
 /// The intermediate size with padding up to 64 elements of two bytes, the width of the units that multiply them.
 template <class Scalar>

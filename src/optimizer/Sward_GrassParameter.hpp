@@ -7,9 +7,9 @@
 #include "Sward_Fill.hpp"
 #include "Sward_GatheredFactors.hpp"
 #include "Sward_MatrixProduct.hpp"
-#include "Sward_MpiCommunicator.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
+#include "Sward_ProcessGroup.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_RowNorms.hpp"
@@ -66,7 +66,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   GrassParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, int number, Matrix weight,
                  const AdamConstants& adam, const GrassConstants& grass, Workspace& workspace,
-                 Communicator<MpiSpace>& communicator)
+                 ProcessGroup& communicator)
       : info_(info), number_(number), adam_(adam), grass_(grass), workspace_(workspace), communicator_(communicator) {
     selection_.side = selected_side(grass.side, info);
     const bool by_rows = selection_.side == Side::rows;
@@ -140,7 +140,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void complete(const ExecutionSpace& space) override {
     if (!choosing_) return;
-    communicator_.all_reduce(space, full_gradient());
+    communicator_.all_reduce(space, full_gradient(), "the gradient of " + info_.name);
     row_norms(space, full_gradient(), selection_.side, norms());
     choose(space);
     project_rows(space, selection_, full_gradient(), gradient_);
@@ -237,7 +237,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   GrassConstants grass_;
   Workspace& workspace_;
   Matrix wanted_;  ///< columns that the model is writing
-  Communicator<MpiSpace>& communicator_;
+  ProcessGroup& communicator_;
   std::int64_t step_ = 0;
   std::int64_t count_ = 0;  ///< updates since the selection, for the bias correction and the ramp
   bool gradient_is_empty_ = true;

@@ -2,12 +2,20 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "Sward_Arena.hpp"
-#include "Sward_MpiCommunicator.hpp"
+#include "Sward_Copy.hpp"
+#include "Sward_Embedding.hpp"
+#include "Sward_ProcessGroup.hpp"
+#include "Sward_ScatterRows.hpp"
 
 namespace Sward {
+
+/// In what form a layer's gradients cross the network.
+struct MessageForm {
+  bool in_bfloat16 = false;  ///< rounded to the nearest before they are sent, and at each hop
+  bool as_rows = false;      ///< only the rows that any rank's tokens occur in; of an embedding's gradient
+};
 
 /// The gradients of one layer side by side, so that each layer is one all-reduce.
 ///
@@ -17,26 +25,93 @@ template <class ExecutionSpace, class Value>
 class LayerMessage {
  public:
   using Vector = Kokkos::View<Value*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Rows = Kokkos::View<const int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   LayerMessage(std::string label, Vector gradients, int parameters)
       : label_(std::move(label)), gradients_(gradients), parameters_(parameters) {}
 
+  /// Takes memory for the form; without a call the gradients are sent as they lie. Rows have `columns` elements each,
+  /// and there are `most_rows` of them at the most.
+  void plan_form(Arena<ExecutionSpace>& arena, const MessageForm& form, std::size_t columns, std::size_t most_rows) {
+    columns_ = form.as_rows ? columns : gradients_.extent(0);
+    sends_rows_ = form.as_rows;
+    capacity_ = form.as_rows ? columns * most_rows : gradients_.extent(0);
+    if (form.as_rows) packed_ = arena.template vector<Value>(label_ + " rows", BlockKind::workspace, capacity_);
+    sends_half_ = form.in_bfloat16;
+    if (form.in_bfloat16) half_ = arena.template vector<BFloat16>(label_ + " message", BlockKind::workspace, capacity_);
+  }
+
   const std::string& label() const { return label_; }
   Vector gradients() const { return gradients_; }
-  std::size_t bytes() const { return gradients_.extent(0) * sizeof(Value); }
+  /// What the message of an update is at the most; that of rows depends on the tokens.
+  std::size_t largest_bytes() const { return (sends_rows_ ? capacity_ : gradients_.extent(0)) * element_bytes(); }
+  bool sends_rows() const { return sends_rows_; }
 
   void begin_update(int micro_batches) { missing_ = parameters_ * micro_batches; }
+  /// Before the first completion of an update whose message is of rows: those that occur, each once, the same on all
+  /// ranks. They must stay until the message is finished.
+  void set_rows(const Rows& rows) { rows_ = rows; }
 
-  /// One parameter of one micro-batch is complete; starts the message after the last. True if it was started.
-  bool complete_parameter(const ExecutionSpace& space, Communicator<MpiSpace>& communicator) {
-    if (--missing_ > 0) return false;
-    communicator.start_all_reduce(space, gradients_);
-    return true;
+  /// One parameter of one micro-batch is complete; starts the message after the last. Returns the bytes that were
+  /// given to the group, and whether the message was started.
+  struct Started {
+    bool started = false;
+    std::size_t bytes = 0;
+  };
+  Started complete_parameter(const ExecutionSpace& space, ProcessGroup& group) {
+    if (--missing_ > 0) return {};
+    const std::string what = "the gradients of " + label_;
+    const Vector sent = sends_rows_ ? pack_rows(space) : gradients_;
+    if (sends_half_) {
+      const auto half = Kokkos::subview(half_, std::pair<std::size_t, std::size_t>(0, sent.extent(0)));
+      copy(space, matrix_of(sent), matrix_of(half));
+      group.start_all_reduce(space, half, what);
+    } else {
+      group.start_all_reduce(space, sent, what);
+    }
+    return {true, sent.extent(0) * element_bytes()};
+  }
+
+  /// Behind the group's wait: puts the sums where the gradients are.
+  void finish(const ExecutionSpace& space) {
+    const std::size_t count = sends_rows_ ? rows_.extent(0) * columns_ : gradients_.extent(0);
+    const std::pair<std::size_t, std::size_t> sent(0, count);
+    const Vector sums = sends_rows_ ? Vector(packed_.data(), count) : gradients_;
+    if (sends_half_) copy(space, matrix_of(Kokkos::subview(half_, sent)), matrix_of(sums));
+    if (sends_rows_) scatter_rows(space, rows_matrix(sums), rows_, gradient_rows());
   }
 
  private:
+  template <class T>
+  using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  std::size_t element_bytes() const { return sends_half_ ? sizeof(BFloat16) : sizeof(Value); }
+  auto gradient_rows() const { return Matrix<Value>(gradients_.data(), gradients_.extent(0) / columns_, columns_); }
+  auto rows_matrix(const Vector& packed) const { return Matrix<Value>(packed.data(), rows_.extent(0), columns_); }
+
+  /// A vector as rows that several threads share.
+  template <class View>
+  static auto matrix_of(const View& vector) {
+    std::size_t columns = 4096;
+    while (vector.extent(0) % columns != 0) columns /= 2;
+    return Matrix<typename View::value_type>(vector.data(), vector.extent(0) / columns, columns);
+  }
+
+  Vector pack_rows(const ExecutionSpace& space) const {
+    const Vector packed(packed_.data(), rows_.extent(0) * columns_);
+    embedding(space, gradient_rows(), rows_, rows_matrix(packed));
+    return packed;
+  }
+
   std::string label_;
   Vector gradients_;
+  Vector packed_;
+  typename Arena<ExecutionSpace>::template VectorView<BFloat16> half_;
+  Rows rows_;
+  std::size_t columns_ = 1;
+  std::size_t capacity_ = 0;
+  bool sends_rows_ = false;
+  bool sends_half_ = false;
   int parameters_;
   int missing_ = 0;
 };

@@ -11,7 +11,7 @@ namespace Sward {
 template <class ExecutionSpace, class Scalar>
 Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const std::vector<ParameterInfo>& parameters,
                                              const std::vector<Matrix>& weights, std::size_t tokens,
-                                             const OptimizerOptions& options, Communicator<MpiSpace>& communicator)
+                                             const OptimizerOptions& options, ProcessGroup& communicator)
     : parameters_(parameters), options_(options), communicator_(communicator), host_squares_(parameters.size()) {
   plan_workspace(arena, weights, tokens);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -118,7 +118,35 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
       if (data != nullptr) data += rows * columns;
     }
     parts_.push_back(parts);
+    plan_form(arena, messages_.back(), parameters_[members[label].front()]);
   }
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::plan_form(Arena<ExecutionSpace>& arena, Message& message,
+                                                  const ParameterInfo& first_parameter) {
+  const bool as_rows = options_.embedding_rows > 0 && first_parameter.kind == ParameterKind::embedding;
+  require(!as_rows || !is_tied(parameters_), "Sward::Optimizer",
+          "the gradient of an embedding that is the head too has no rows of zeros to leave out");
+  if (as_rows)
+    embedding_rows_ = arena.template vector<int>("embedding rows", BlockKind::workspace, options_.embedding_rows);
+  if (as_rows || options_.bfloat16_messages)
+    message.plan_form(arena, {options_.bfloat16_messages, as_rows}, static_cast<std::size_t>(first_parameter.columns),
+                      options_.embedding_rows);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::set_embedding_rows(const std::vector<int>& tokens) {
+  require(tokens.size() <= options_.embedding_rows, "Sward::Optimizer::set_embedding_rows",
+          std::to_string(tokens.size()) + " rows, planned for " + std::to_string(options_.embedding_rows));
+  using HostView =
+      Kokkos::View<const int*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  const typename Message::Rows rows(embedding_rows_.data(), tokens.size());
+  Kokkos::deep_copy(space_, Kokkos::subview(embedding_rows_, std::pair<std::size_t, std::size_t>(0, tokens.size())),
+                    HostView(tokens.data(), tokens.size()));
+  space_.fence("Sward::Optimizer::set_embedding_rows");
+  for (Message& message : messages_)
+    if (message.sends_rows()) message.set_rows(rows);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -169,8 +197,8 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   const auto index = static_cast<std::size_t>(parameter);
   states_[index]->complete(space_);
   Message& message = messages_[message_of_[index]];
-  if (message.complete_parameter(space_, communicator_)) {
-    communicated_bytes_ += message.bytes();
+  if (const auto sent = message.complete_parameter(space_, communicator_); sent.started) {
+    communicated_bytes_ += sent.bytes;
     if (options_.updates_at_once) update_message(message_of_[index]);
   }
   communicator_.progress();
@@ -178,12 +206,14 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
 
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
-  communicator_.wait();
+  communicator_.wait(space_);
+  for (Message& message : messages_) message.finish(space_);
   for (std::size_t i = 0; i < messages_.size() && !options_.updates_at_once; ++i) take_squared_norms(i);
   using HostView =
       Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Kokkos::deep_copy(space_, HostView(host_squares_.data(), host_squares_.size()), squares_);
   space_.fence("Sward::Optimizer::finish_gradients");
+  communicator_.progress();
 
   GradientNorm result;
   double sum = 0.0;
@@ -253,7 +283,8 @@ bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
 template <class ExecutionSpace, class Scalar>
 std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() const {
   std::vector<MessageSize> sizes;
-  for (const Message& message : messages_) sizes.push_back({message.label(), message.bytes(), message.bytes()});
+  for (const Message& message : messages_)
+    sizes.push_back({message.label(), message.largest_bytes(), message.largest_bytes()});
   for (std::size_t i = 0; i < states_.size(); ++i)
     sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Real<Scalar>);
   return sizes;
@@ -262,7 +293,7 @@ std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() c
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const {
   std::size_t largest = 0;
-  for (const Message& message : messages_) largest = std::max(largest, message.bytes());
+  for (const Message& message : messages_) largest = std::max(largest, message.largest_bytes());
   for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Real<Scalar>));
   return largest;
 }

@@ -23,6 +23,9 @@ struct OptimizerOptions {
   double clip = 0.0;                ///< bound on the gradient norm; 0: off
   bool stochastic_rounding = true;  ///< of weights in bfloat16; otherwise to the nearest
   std::uint64_t seed = 0;           ///< of that rounding
+  bool bfloat16_messages = false;   ///< gradients are rounded before they are sent
+  /// The most rows of the embedding's gradient that occur in an update, if only these are sent; 0: all are.
+  std::size_t embedding_rows = 0;
   /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
   /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
   bool updates_at_once = false;
@@ -57,7 +60,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// accept_factors call brings.
   Optimizer(Arena<ExecutionSpace>& arena, const std::vector<ParameterInfo>& parameters,
             const std::vector<Matrix>& weights, std::size_t tokens, const OptimizerOptions& options,
-            Communicator<MpiSpace>& communicator);
+            ProcessGroup& communicator);
 
   // The parameters refer to the workspace inside.
   Optimizer(const Optimizer&) = delete;
@@ -69,6 +72,10 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   /// The learning rate is that of the schedule.
   void begin_update(const ExecutionSpace& space, std::int64_t step, int micro_batches, double learning_rate);
+  bool sends_embedding_rows() const { return options_.embedding_rows > 0; }
+  /// With `embedding_rows`, after begin_update: the tokens that occur in the inputs of the update on any rank, each
+  /// once, the same on all ranks. Waits for the instance.
+  void set_embedding_rows(const std::vector<int>& tokens);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
   Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override;
   void accept_columns(int parameter, ConstMatrix other) override;
@@ -86,7 +93,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   /// Bytes of gradients that this rank has given to collectives since begin_update.
   std::size_t communicated_bytes() const { return communicated_bytes_; }
-  /// What an update will give to collectives: a regular one, or one with a refresh.
+  /// The most that an update will give to collectives: a regular one, or one with a refresh. Less only where rows of
+  /// the embedding's gradient are sent.
   std::size_t planned_bytes(bool refresh) const;
   /// The same by layer, in the order of the parameters.
   std::vector<MessageSize> planned_messages() const;
@@ -106,6 +114,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);
+  void plan_form(Arena<ExecutionSpace>& arena, Message& message, const ParameterInfo& first_parameter);
   Rounding rounding_of(std::size_t parameter) const;
   void take_squared_norms(std::size_t message);
   void update_message(std::size_t message);
@@ -115,7 +124,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   std::vector<ParameterInfo> parameters_;
   OptimizerOptions options_;
-  Communicator<MpiSpace>& communicator_;
+  ProcessGroup& communicator_;
   GrassWorkspace<ExecutionSpace, Scalar> workspace_;
   std::vector<std::unique_ptr<State>> states_;
   std::vector<Message> messages_;
@@ -124,6 +133,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> squares_;
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> partial_squares_;
   std::vector<double> host_squares_;
+  typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;  ///< that occur in the update
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;
   std::int64_t step_ = 0;

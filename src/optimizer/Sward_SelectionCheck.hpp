@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "Sward_MpiCommunicator.hpp"
+#include "Sward_ProcessGroup.hpp"
 #include "Sward_RowSelection.hpp"
 
 namespace Sward {
@@ -29,7 +29,7 @@ std::uint64_t selection_hash(const ExecutionSpace& space, const RowSelection<Exe
 /// Throws SelectionError on every rank unless all ranks hold the same rows. A check for debug builds: it waits.
 template <class ExecutionSpace>
 void check_same_selection(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
-                          const std::string& matrix, const Communicator<MpiSpace>& communicator) {
+                          const std::string& matrix, const ProcessGroup& communicator) {
   const std::uint64_t hash = selection_hash(space, selection);
   if (communicator.minimum(hash) != communicator.maximum(hash))
     throw SelectionError("ranks selected different rows of " + matrix);

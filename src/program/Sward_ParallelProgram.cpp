@@ -13,6 +13,13 @@ namespace {
 /// it has not ended the job by then.
 constexpr std::chrono::seconds head_start_of_rank_0(3);
 
+/// The ranks of a node take its devices in turn.
+Kokkos::InitializationSettings kokkos_settings(int rank_on_node) {
+  Kokkos::InitializationSettings settings;
+  if (const int devices = Kokkos::num_devices(); devices > 0) settings.set_device_id(rank_on_node % devices);
+  return settings;
+}
+
 void end_all_ranks(int status) {
   std::fflush(nullptr);
   MPI_Abort(MPI_COMM_WORLD, status);
@@ -23,7 +30,7 @@ void end_all_ranks(int status) {
 int run_parallel_program(const std::string& name, int argc, char** argv, const std::function<int()>& body) {
   return run_program(name, [&] {
     const MpiEnvironment mpi(argc, argv);
-    const Kokkos::ScopeGuard kokkos(argc, argv);
+    const Kokkos::ScopeGuard kokkos(kokkos_settings(node_local_rank()));
     int rank = 0;
     int size = 1;
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");

@@ -44,7 +44,7 @@ void require_evaluable(const TokenFile& data, std::uint64_t sequence_length) {
 
 template <class ExecutionSpace, class Scalar>
 double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& model, const TokenFile& data,
-                bool document_attention, const Communicator<MpiSpace>& communicator) {
+                bool document_attention, const ProcessGroup& communicator) {
   const BatchShape& shape = model.batch();
   require_evaluable(data, shape.length);
   const std::uint64_t count = data.sequence_count(shape.length);
@@ -66,8 +66,8 @@ double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& mode
 }
 
 template double evaluate(const Kokkos::DefaultExecutionSpace&, Llama<Kokkos::DefaultExecutionSpace, float>&,
-                         const TokenFile&, bool, const Communicator<MpiSpace>&);
+                         const TokenFile&, bool, const ProcessGroup&);
 template double evaluate(const Kokkos::DefaultExecutionSpace&, Llama<Kokkos::DefaultExecutionSpace, BFloat16>&,
-                         const TokenFile&, bool, const Communicator<MpiSpace>&);
+                         const TokenFile&, bool, const ProcessGroup&);
 
 }  // namespace Sward

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "Sward_Llama.hpp"
-#include "Sward_MpiCommunicator.hpp"
+#include "Sward_ProcessGroup.hpp"
 #include "Sward_TokenFile.hpp"
 
 namespace Sward {
@@ -17,6 +17,6 @@ void require_evaluable(const TokenFile& data, std::uint64_t sequence_length);
 /// sequence length is that of the model's batch. Throws InputError as `require_evaluable` does.
 template <class ExecutionSpace, class Scalar>
 double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& model, const TokenFile& data,
-                bool document_attention, const Communicator<MpiSpace>& communicator);
+                bool document_attention, const ProcessGroup& communicator);
 
 }  // namespace Sward

@@ -83,14 +83,17 @@ std::size_t Plan::checkpoint_bytes() const {
 std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
 
 template <class Scalar>
-void place_training(Arena<Space>& arena, const Configuration& configuration, int ranks,
-                    Communicator<MpiSpace>& communicator, std::optional<Llama<Space, Scalar>>& model,
-                    std::optional<Optimizer<Space, Scalar>>& optimizer) {
+void place_training(Arena<Space>& arena, const Configuration& configuration, int ranks, ProcessGroup& communicator,
+                    std::optional<Llama<Space, Scalar>>& model, std::optional<Optimizer<Space, Scalar>>& optimizer) {
   const BatchShape batch = batch_of(configuration);
   OptimizerOptions options = configuration.optimizer;
   // Otherwise an update has to wait: for other passes, ranks, the norm of all gradients, or the last of them.
   options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
                             options.clip == 0.0 && !configuration.skip_nonfinite;
+  const auto tokens = static_cast<std::size_t>(configuration.batch.sequences * configuration.data.sequence_length);
+  options.bfloat16_messages = configuration.bfloat16_message && ranks > 1;
+  if (configuration.embedding_message_rows && ranks > 1)
+    options.embedding_rows = std::min(tokens, static_cast<std::size_t>(configuration.shape.vocab_size));
   model.emplace(arena, configuration.shape, batch, configuration.recompute);
   optimizer.emplace(arena, model->parameters(), model->padded_weights(), batch.tokens(), options, communicator);
 }
@@ -122,7 +125,7 @@ namespace {
 
 template <class Scalar>
 Plan plan_training_in(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
-                      Communicator<MpiSpace>& communicator) {
+                      ProcessGroup& communicator) {
   Arena<Space> arena = Arena<Space>::measuring();
   std::optional<Llama<Space, Scalar>> model;
   std::optional<Optimizer<Space, Scalar>> optimizer;
@@ -148,15 +151,15 @@ Plan plan_training_in(const Configuration& configuration, int ranks, const std::
 }  // namespace
 
 Plan plan_training(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
-                   Communicator<MpiSpace>& communicator) {
+                   ProcessGroup& communicator) {
   const auto plan =
       configuration.precision == Precision::float32 ? plan_training_in<float> : plan_training_in<BFloat16>;
   return plan(configuration, ranks, data, communicator);
 }
 
-template void place_training(Arena<Space>&, const Configuration&, int, Communicator<MpiSpace>&,
+template void place_training(Arena<Space>&, const Configuration&, int, ProcessGroup&,
                              std::optional<Llama<Space, float>>&, std::optional<Optimizer<Space, float>>&);
-template void place_training(Arena<Space>&, const Configuration&, int, Communicator<MpiSpace>&,
+template void place_training(Arena<Space>&, const Configuration&, int, ProcessGroup&,
                              std::optional<Llama<Space, BFloat16>>&, std::optional<Optimizer<Space, BFloat16>>&);
 
 namespace {

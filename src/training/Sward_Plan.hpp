@@ -38,8 +38,7 @@ struct Plan {
 /// Places model and optimizer of a configuration in an arena, whether it measures or holds; for one of so many ranks.
 template <class Scalar>
 void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration, int ranks,
-                    Communicator<MpiSpace>& communicator,
-                    std::optional<Llama<Kokkos::DefaultExecutionSpace, Scalar>>& model,
+                    ProcessGroup& communicator, std::optional<Llama<Kokkos::DefaultExecutionSpace, Scalar>>& model,
                     std::optional<Optimizer<Kokkos::DefaultExecutionSpace, Scalar>>& optimizer);
 
 /// Throws InputError unless an update is a whole number of passes over so many ranks.
@@ -59,7 +58,7 @@ std::optional<DataSize> find_data_size(const DataOptions& options);
 /// What lies outside the arena is estimated with this process's own size, so it belongs to a program that links the
 /// same libraries and runs as many threads as the run will.
 Plan plan_training(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
-                   Communicator<MpiSpace>& communicator);
+                   ProcessGroup& communicator);
 
 /// The plan as a table for people, and as one JSON object (docs/file-formats.md).
 std::string plan_text(const Plan& plan);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "Sward_Hdf5IntegerArray.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_Plan.hpp"
 #include "Sward_TrainingState.hpp"
 

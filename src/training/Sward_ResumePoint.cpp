@@ -8,7 +8,7 @@ namespace Sward {
 
 namespace {
 
-using Ranks = Communicator<MpiSpace>;
+using Ranks = ProcessGroup;
 
 bool agree(const Ranks& ranks, std::uint64_t value) { return ranks.minimum(value) == ranks.maximum(value); }
 
@@ -93,7 +93,7 @@ void require_own_output(const std::filesystem::path& directory, const std::strin
 }  // namespace
 
 std::optional<CheckpointFile> find_resume_point(const Configuration& configuration, const std::string& resume,
-                                                const Communicator<MpiSpace>& communicator) {
+                                                const ProcessGroup& communicator) {
   const std::filesystem::path& directory = configuration.output.directory;
   std::optional<CheckpointFile> checkpoint;
   if (resume == "auto")

@@ -5,7 +5,7 @@
 
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
-#include "Sward_MpiCommunicator.hpp"
+#include "Sward_ProcessGroup.hpp"
 
 namespace Sward {
 
@@ -16,6 +16,6 @@ namespace Sward {
 /// Throws InputError when the checkpoint belongs to another run than the configuration's, when ranks find different
 /// ones, and when the output directory holds a run that this one would not go on with.
 std::optional<CheckpointFile> find_resume_point(const Configuration& configuration, const std::string& resume,
-                                                const Communicator<MpiSpace>& communicator);
+                                                const ProcessGroup& communicator);
 
 }  // namespace Sward

@@ -15,6 +15,7 @@
 #include "Sward_ProductChoices.hpp"
 #include "Sward_ResidentMemory.hpp"
 #include "Sward_ResumePoint.hpp"
+#include "Sward_RunFacts.hpp"
 #include "Sward_Schedule.hpp"
 #include "Sward_TrainingState.hpp"
 
@@ -32,13 +33,13 @@ std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 template <class Scalar>
-Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume,
-                         Communicator<MpiSpace>& communicator)
+Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator)
     : configuration_(configuration), communicator_(communicator) {
   check_batch(configuration, communicator.size());
   // The plan measures this process, so it comes before anything that it counts itself.
   plan_ = plan_training(configuration, communicator.size(), find_data_size(configuration.data), communicator);
   open_data();
+  check_agreement(communicator, facts());
   checkpoint_ = find_resume_point(configuration, resume, communicator);
   check_disk();
 }
@@ -53,6 +54,19 @@ void Trainer<Scalar>::open_data() {
   stream_ = std::make_unique<TokenStream>(train_, static_cast<std::uint64_t>(data.sequence_length),
                                           static_cast<std::uint64_t>(configuration_.batch.sequences), data.order,
                                           configuration_.seed, data.document_attention);
+}
+
+/// What has to be the same on all ranks before the first step, but for the weights.
+template <class Scalar>
+Facts Trainer<Scalar>::facts() const {
+  Facts all = configuration_facts(configuration_);
+  const auto add = [&](const std::string& key, const TokenFile& file) {
+    const Facts more = token_file_facts(key, file);
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  for (const TokenSource& source : train_) add("data.train", *source.file);
+  if (validation_ != nullptr) add("data.validation", *validation_);
+  return all;
 }
 
 template <class Scalar>
@@ -104,6 +118,7 @@ void Trainer<Scalar>::start() {
     model_->initialize_weights(space_, configuration_.seed);
   }
   checkpoint_.reset();
+  check_agreement(communicator_, weight_facts(space_, *model_));
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
   if (!is_root()) return;
@@ -143,12 +158,30 @@ double Trainer<Scalar>::count_targets(std::int64_t step, const std::vector<Token
   return targets;
 }
 
+/// The tokens that occur in the inputs of any rank's batches.
+template <class Scalar>
+std::vector<int> Trainer<Scalar>::occurring_tokens(const std::vector<TokenBatch>& batches) const {
+  constexpr std::size_t word_bits = 64;
+  const auto vocabulary = static_cast<std::size_t>(configuration_.shape.vocab_size);
+  std::vector<std::uint64_t> mine((vocabulary + word_bits - 1) / word_bits);
+  for (const TokenBatch& batch : batches)
+    for (const std::int32_t token : batch.inputs)
+      mine[static_cast<std::size_t>(token) / word_bits] |= std::uint64_t{1}
+                                                           << (static_cast<std::size_t>(token) % word_bits);
+  const std::vector<std::uint64_t> all = communicator_.merge(mine);
+  std::vector<int> tokens;
+  for (std::size_t token = 0; token < vocabulary; ++token)
+    if ((all[token / word_bits] >> (token % word_bits) & 1U) != 0) tokens.push_back(static_cast<int>(token));
+  return tokens;
+}
+
 template <class Scalar>
 double Trainer<Scalar>::compute_gradients(std::int64_t step) {
   const std::vector<TokenBatch> batches = read_batches(step);
   const double targets = count_targets(step, batches);
   double loss = 0.0;
   optimizer_->begin_update(space_, step, static_cast<int>(batches.size()), learning_rate(step));
+  if (optimizer_->sends_embedding_rows()) optimizer_->set_embedding_rows(occurring_tokens(batches));
   for (const TokenBatch& batch : batches) {
     model_->set_batch(space_, batch.inputs, batch.targets, batch.document_first);
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "Sward_Agreement.hpp"
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
@@ -36,7 +37,7 @@ class Trainer {
   using Space = Kokkos::DefaultExecutionSpace;
 
   /// `resume`: empty, "auto" for the newest checkpoint of the output directory, or a checkpoint's path.
-  Trainer(const Configuration& configuration, const std::string& resume, Communicator<MpiSpace>& communicator);
+  Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator);
 
   /// Memory and messages, as planned before the first step.
   const Plan& plan() const { return plan_; }
@@ -47,12 +48,14 @@ class Trainer {
 
  private:
   void open_data();
+  Facts facts() const;
   void check_data() const;
   void check_disk() const;
   void start();
 
   std::vector<TokenBatch> read_batches(std::int64_t step);
   double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
+  std::vector<int> occurring_tokens(const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
   double learning_rate(std::int64_t step) const {
     return scheduled_learning_rate(configuration_.schedule, configuration_.learning_rate, step);
@@ -70,7 +73,7 @@ class Trainer {
   bool is_root() const { return communicator_.rank() == 0; }
 
   Configuration configuration_;
-  Communicator<MpiSpace>& communicator_;
+  ProcessGroup& communicator_;
   Space space_;
   std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "Sward_AllClose.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_SelectionCheck.hpp"
 #include "Sward_TrainingFixture.hpp"
 
@@ -91,11 +93,8 @@ TEST(Messages, BytesThroughMpiEqualThePlan) {
   EXPECT_EQ(refresh, regular + sizeof(float) * matrices);
 }
 
-TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
-  Communicator<MpiSpace> communicator;
-  TrainingFixture training(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::block,
-                           options_for(true, 5), communicator);
-  for (int step = 0; step < 5; ++step) training.update(step, 1);
+/// FNV-1a over the bits of all weights is the same on all ranks.
+void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGroup& communicator) {
   for (const auto& weight : training.model().weights()) {
     std::uint64_t hash = 14695981039346656037ULL;
     for (std::size_t i = 0; i < weight.size(); ++i) {
@@ -105,6 +104,70 @@ TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
     }
     EXPECT_EQ(communicator.minimum(hash), communicator.maximum(hash));
   }
+}
+
+TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
+  Communicator<MpiSpace> communicator;
+  for (const bool bfloat16 : {false, true}) {
+    OptimizerOptions options = options_for(true, 5);
+    options.bfloat16_messages = bfloat16;
+    TrainingFixture training(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::block, options,
+                             communicator);
+    for (int step = 0; step < 5; ++step) training.update(step, 1);
+    expect_same_weights_on_all_ranks(training, communicator);
+  }
+}
+
+TEST(Messages, InBFloat16TakeHalfTheBytes) {
+  Communicator<MpiSpace> communicator;
+  OptimizerOptions options = options_for(true, 5);
+  TrainingFixture whole(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                        communicator);
+  options.bfloat16_messages = true;
+  TrainingFixture half(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                       communicator);
+  EXPECT_EQ(2 * half.optimizer().planned_bytes(false), whole.optimizer().planned_bytes(false));
+  // Each element is rounded before it is sent, and once at each of ranks - 1 additions.
+  const double norm = whole.update(0, 1);
+  EXPECT_NEAR(half.update(0, 1), norm, communicator.size() * 0x1p-8 * norm);
+  EXPECT_EQ(measured_bytes(half)[1], half.optimizer().planned_bytes(false));
+}
+
+/// The tokens of 1 x 6 inputs that rank 0 to the last one have, in order.
+std::vector<int> occurring(const TrainingFixture& training, const ProcessGroup& communicator) {
+  std::vector<std::uint64_t> bits(1);
+  for (const std::int32_t token : training.inputs()) bits[0] |= std::uint64_t{1} << token;
+  bits = communicator.merge(bits);
+  std::vector<int> tokens;
+  for (int token = 0; token < 64; ++token)
+    if ((bits[0] >> token & 1U) != 0) tokens.push_back(token);
+  return tokens;
+}
+
+TEST(Messages, OfTheEmbeddingsRowsThatOccurGiveTheSameWeights) {
+  Communicator<MpiSpace> communicator;
+  OptimizerOptions options = options_for(true, 5);
+  TrainingFixture dense(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                        communicator);
+  options.embedding_rows = 31;
+  TrainingFixture rows(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                       communicator);
+  EXPECT_EQ(rows.optimizer().planned_bytes(false), dense.optimizer().planned_bytes(false));
+  const std::vector<int> tokens = occurring(rows, communicator);
+  ASSERT_LT(tokens.size(), 31U);
+  for (int step = 0; step < 3; ++step) {
+    vector_bytes = 0;
+    dense.update(step, 1);
+    const std::uint64_t dense_bytes = vector_bytes;
+    vector_bytes = 0;
+    rows.update_rows(step, tokens);
+    EXPECT_EQ(dense_bytes - vector_bytes, sizeof(float) * 24 * (31 - tokens.size()));
+    EXPECT_EQ(rows.optimizer().communicated_bytes(), vector_bytes);
+  }
+  // MPI may add up ranks in another order where a message is shorter.
+  for (std::size_t i = 0; i < dense.model().weights().size(); ++i)
+    EXPECT_TRUE(all_close(rows.model().weights()[i], dense.model().weights()[i], 1e-5, 1e-6));
+  expect_same_weights_on_all_ranks(rows, communicator);
 }
 
 TEST(Messages, DifferentSelectionsAreNoticed) {

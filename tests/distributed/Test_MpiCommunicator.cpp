@@ -136,11 +136,11 @@ TEST(MpiCommunicator, has_one_message_under_way) {
   EXPECT_TRUE(is_sum_of_multiples(first, world_size()));
   EXPECT_EQ(communicator.sum(2.0), 2.0 * world_size());
   for (int i = 0; i < 10; ++i) communicator.progress();
-  communicator.wait();
+  communicator.wait(Space());
   EXPECT_TRUE(is_sum_of_multiples(second, world_size()));
   // Without one there is nothing to wait for.
   communicator.progress();
-  communicator.wait();
+  communicator.wait(Space());
 }
 
 TEST(MpiCommunicator, does_not_mix_with_messages_of_the_caller) {
@@ -156,7 +156,7 @@ TEST(MpiCommunicator, does_not_mix_with_messages_of_the_caller) {
       MPI_Iallreduce(MPI_IN_PLACE, callers.data(), 1000, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
     }
   }
-  communicator.wait();
+  communicator.wait(Space());
   MPI_Wait(&request, MPI_STATUS_IGNORE);
   EXPECT_TRUE(is_sum_of_multiples(ours, world_size()));
   EXPECT_FALSE(is_sum_of_multiples(callers, world_size()));

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_OptimizerTrial.hpp"
 
 // The optimizer against plain loops in double, on every number of ranks that this executable is started with.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_OptimizerTrial.hpp"
 #include "Sward_StateRecorder.hpp"
 

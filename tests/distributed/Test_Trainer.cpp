@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_Trainer.hpp"
 #include "Sward_TrainingFolder.hpp"
 

@@ -6,6 +6,7 @@
 
 #include "Sward_Evaluation.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_RandomModel.hpp"
 #include "Sward_TestFiles.hpp"
 #include "Sward_TokenFileContents.hpp"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "Sward_InputError.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_Plan.hpp"
 #include "Sward_TestFiles.hpp"
 

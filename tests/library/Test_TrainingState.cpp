@@ -6,6 +6,7 @@
 #include "Sward_Damage.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_RandomModel.hpp"
 #include "Sward_StateRecorder.hpp"
 #include "Sward_TestFiles.hpp"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "Sward_LaunchRecording.hpp"
+#include "Sward_MpiCommunicator.hpp"
 #include "Sward_TestSpaces.hpp"
 #include "Sward_TrainingFixture.hpp"
 

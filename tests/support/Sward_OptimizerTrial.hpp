@@ -58,7 +58,7 @@ inline void hand_over(Optimizer<TrialSpace, double>& optimizer, int parameter, c
 
 /// Feeds the same random factors to the optimizer, over all ranks of the communicator, and to the reference, and
 /// compares weights, gradient norms and bytes after every update.
-inline void compare_with_reference(const TrialOptions& trial, Communicator<MpiSpace>& communicator) {
+inline void compare_with_reference(const TrialOptions& trial, ProcessGroup& communicator) {
   const std::vector<ParameterInfo> parameters{{"embedding", 4, 6, ParameterKind::embedding, -1},
                                               {"wide", 5, 8, ParameterKind::attention, 0},
                                               {"tall", 9, 4, ParameterKind::mlp, 0},

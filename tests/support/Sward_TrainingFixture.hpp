@@ -15,7 +15,7 @@ class TrainingFixture {
   using Space = Kokkos::DefaultExecutionSpace;
 
   TrainingFixture(const Space& space, const LlamaShape& shape, const BatchShape& batch, Recompute recompute,
-                  const OptimizerOptions& options, Communicator<MpiSpace>& communicator)
+                  const OptimizerOptions& options, ProcessGroup& communicator)
       : space_(space), communicator_(communicator) {
     Arena<Space> plan = Arena<Space>::measuring();
     place(plan, shape, batch, recompute, options);
@@ -48,6 +48,17 @@ class TrainingFixture {
     return norm.norm;
   }
 
+  /// An update of one micro-batch that sends these rows of the embedding's gradient.
+  void update_rows(std::int64_t step, const std::vector<int>& tokens) {
+    optimizer_->begin_update(space_, step, 1, 1e-3);
+    optimizer_->set_embedding_rows(tokens);
+    model_->set_batch(space_, inputs_, targets_);
+    model_->forward_backward(space_, 1.0 / static_cast<double>(inputs_.size()), *optimizer_);
+    optimizer_->apply(optimizer_->finish_gradients().norm);
+    space_.fence("Sward::Test::TrainingFixture");
+  }
+
+  const std::vector<std::int32_t>& inputs() const { return inputs_; }
   const Arena<Space>& arena() const { return *arena_; }
   Llama<Space, float>& model() { return *model_; }
   Optimizer<Space, float>& optimizer() { return *optimizer_; }
@@ -60,7 +71,7 @@ class TrainingFixture {
   }
 
   Space space_;
-  Communicator<MpiSpace>& communicator_;
+  ProcessGroup& communicator_;
   std::optional<Arena<Space>> arena_;
   std::optional<Llama<Space, float>> model_;
   std::optional<Optimizer<Space, float>> optimizer_;

@@ -1,0 +1,18 @@
+#pragma once
+
+namespace Sward {
+
+/// Which library carries gradients.
+enum class CommunicationLibrary {
+  automatic,  ///< NCCL between devices where this build has it, MPI otherwise
+  mpi,
+  nccl
+};
+
+#ifdef SWARD_WITH_NCCL
+inline constexpr bool has_nccl = true;
+#else
+inline constexpr bool has_nccl = false;
+#endif
+
+}  // namespace Sward

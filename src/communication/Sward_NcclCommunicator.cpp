@@ -1,0 +1,181 @@
+#include "Sward_NcclCommunicator.hpp"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace Sward {
+
+namespace {
+
+ncclDataType_t nccl_type(ElementType type) {
+  if (type == ElementType::float64) return ncclDouble;
+  return type == ElementType::float32 ? ncclFloat : ncclBfloat16;
+}
+
+/// Rank 0 makes the name by which the ranks of a communicator find each other.
+ncclUniqueId share_unique_id(const ProcessGroup& host) {
+  ncclUniqueId id{};
+  if (host.rank() == 0) check_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
+  const std::string bytes = host.broadcast(std::string(id.internal, sizeof id.internal), 0);
+  std::memcpy(id.internal, bytes.data(), sizeof id.internal);
+  return id;
+}
+
+/// Messages are to pass in front of the products that wait for a processor of the device.
+cudaStream_t create_stream() {
+  int least = 0;
+  int greatest = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+  cudaStream_t stream = nullptr;
+  check_cuda(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, greatest), "cudaStreamCreateWithPriority");
+  return stream;
+}
+
+cudaEvent_t create_event(unsigned flags = cudaEventDisableTiming) {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, flags), "cudaEventCreateWithFlags");
+  return event;
+}
+
+double milliseconds_between(cudaEvent_t begin, cudaEvent_t end) {
+  float milliseconds = 0;
+  check_cuda(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
+  return milliseconds;
+}
+
+}  // namespace
+
+void check_nccl(ncclResult_t code, const char* call) {
+  if (code != ncclSuccess) throw CommunicationError(std::string(call) + ": " + ncclGetErrorString(code));
+}
+
+void check_cuda(cudaError_t code, const char* call) {
+  if (code != cudaSuccess) throw CommunicationError(std::string(call) + ": " + cudaGetErrorString(code));
+}
+
+Communicator<NcclSpace>::Communicator(const ProcessGroup& host)
+    : host_(&host), stream_(create_stream()), filled_(create_event()) {
+  const ncclUniqueId id = share_unique_id(host);
+  const LoggedCollective logged(host.log(), "the start of NCCL");
+  check_nccl(ncclCommInitRank(&communicator_, host.size(), id, host.rank()), "ncclCommInitRank");
+}
+
+Communicator<NcclSpace>::Communicator(Communicator&& other) noexcept
+    : host_(other.host_),
+      communicator_(std::exchange(other.communicator_, nullptr)),
+      stream_(std::exchange(other.stream_, nullptr)),
+      filled_(std::exchange(other.filled_, nullptr)),
+      under_way_(std::exchange(other.under_way_, {})),
+      idle_events_(std::exchange(other.idle_events_, {})),
+      origin_(std::exchange(other.origin_, nullptr)),
+      timed_(std::exchange(other.timed_, {})) {}
+
+Communicator<NcclSpace>& Communicator<NcclSpace>::operator=(Communicator&& other) noexcept {
+  if (this != &other) {
+    release();
+    host_ = other.host_;
+    communicator_ = std::exchange(other.communicator_, nullptr);
+    stream_ = std::exchange(other.stream_, nullptr);
+    filled_ = std::exchange(other.filled_, nullptr);
+    under_way_ = std::exchange(other.under_way_, {});
+    idle_events_ = std::exchange(other.idle_events_, {});
+    origin_ = std::exchange(other.origin_, nullptr);
+    timed_ = std::exchange(other.timed_, {});
+  }
+  return *this;
+}
+
+Communicator<NcclSpace>::~Communicator() { release(); }
+
+void Communicator<NcclSpace>::release() noexcept {
+  for (const UnderWay& message : under_way_) cudaEventDestroy(message.end);
+  for (const cudaEvent_t event : idle_events_) cudaEventDestroy(event);
+  for (const Timed& timed : timed_) {
+    cudaEventDestroy(timed.begin);
+    cudaEventDestroy(timed.end);
+  }
+  under_way_.clear();
+  idle_events_.clear();
+  timed_.clear();
+  if (origin_ != nullptr) cudaEventDestroy(origin_);
+  if (filled_ != nullptr) cudaEventDestroy(filled_);
+  if (communicator_ != nullptr) ncclCommDestroy(communicator_);
+  if (stream_ != nullptr) cudaStreamDestroy(stream_);
+}
+
+cudaEvent_t Communicator<NcclSpace>::take_event() {
+  if (idle_events_.empty()) return create_event();
+  const cudaEvent_t event = idle_events_.back();
+  idle_events_.pop_back();
+  return event;
+}
+
+void Communicator<NcclSpace>::start_sum(const Space& space, const Message& message, const std::string& what) {
+  if (message.on_host) throw CommunicationError("NCCL does not reach host memory, where " + what + " lies");
+  progress();
+  check_cuda(cudaEventRecord(filled_, space.cuda_stream()), "cudaEventRecord");
+  check_cuda(cudaStreamWaitEvent(stream_, filled_), "cudaStreamWaitEvent");
+  const std::uint64_t number = log().begin(what);
+  origin_ == nullptr ? enqueue_sum(message) : enqueue_timed_sum(message, what);
+  under_way_.push_back({number, take_event()});
+  check_cuda(cudaEventRecord(under_way_.back().end, stream_), "cudaEventRecord");
+}
+
+void Communicator<NcclSpace>::enqueue_sum(const Message& message) {
+  check_nccl(ncclAllReduce(message.data, message.data, message.count, nccl_type(message.type), ncclSum, communicator_,
+                           stream_),
+             "ncclAllReduce");
+}
+
+void Communicator<NcclSpace>::enqueue_timed_sum(const Message& message, const std::string& what) {
+  const Timed timed{what, create_event(cudaEventDefault), create_event(cudaEventDefault)};
+  check_cuda(cudaEventRecord(timed.begin, stream_), "cudaEventRecord");
+  enqueue_sum(message);
+  check_cuda(cudaEventRecord(timed.end, stream_), "cudaEventRecord");
+  timed_.push_back(timed);
+}
+
+void Communicator<NcclSpace>::start_times(const Space& space) {
+  take_times();
+  origin_ = create_event(cudaEventDefault);
+  check_cuda(cudaEventRecord(origin_, space.cuda_stream()), "cudaEventRecord");
+}
+
+std::vector<MessageTimes> Communicator<NcclSpace>::take_times() {
+  std::vector<MessageTimes> times;
+  for (const Timed& timed : timed_) {
+    times.push_back({timed.what, milliseconds_between(origin_, timed.begin), milliseconds_between(origin_, timed.end)});
+    check_cuda(cudaEventDestroy(timed.begin), "cudaEventDestroy");
+    check_cuda(cudaEventDestroy(timed.end), "cudaEventDestroy");
+  }
+  timed_.clear();
+  if (origin_ != nullptr) check_cuda(cudaEventDestroy(origin_), "cudaEventDestroy");
+  origin_ = nullptr;
+  return times;
+}
+
+void Communicator<NcclSpace>::wait(const Space& space) {
+  if (!under_way_.empty())
+    check_cuda(cudaStreamWaitEvent(space.cuda_stream(), under_way_.back().end), "cudaStreamWaitEvent");
+}
+
+void Communicator<NcclSpace>::progress() {
+  while (!under_way_.empty()) {
+    const UnderWay& oldest = under_way_.front();
+    const cudaError_t state = cudaEventQuery(oldest.end);
+    if (state == cudaErrorNotReady) return;
+    check_cuda(state, "cudaEventQuery");
+    log().finish(oldest.number);
+    idle_events_.push_back(oldest.end);
+    under_way_.pop_front();
+  }
+}
+
+std::string Communicator<NcclSpace>::asynchronous_error() const {
+  ncclResult_t state = ncclSuccess;
+  check_nccl(ncclCommGetAsyncError(communicator_, &state), "ncclCommGetAsyncError");
+  return state == ncclSuccess || state == ncclInProgress ? "" : ncclGetErrorString(state);
+}
+
+}  // namespace Sward

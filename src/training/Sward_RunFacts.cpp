@@ -1,0 +1,87 @@
+#include "Sward_RunFacts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <sstream>
+
+#include "Sward_TokenFile.hpp"
+
+namespace Sward {
+
+namespace {
+
+/// FNV-1a over bytes.
+class Fingerprint {
+ public:
+  void add(const void* data, std::size_t bytes) {
+    const auto* const first = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < bytes; ++i) hash_ = (hash_ ^ first[i]) * 1099511628211ULL;
+  }
+  std::string text() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  std::uint64_t hash_ = 14695981039346656037ULL;
+};
+
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  const std::size_t end = text.find_last_not_of(' ');
+  return begin == std::string::npos ? "" : text.substr(begin, end + 1 - begin);
+}
+
+}  // namespace
+
+Facts configuration_facts(const Configuration& configuration) {
+  Facts facts;
+  std::string section;
+  std::istringstream lines(configuration.text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find('=');
+    if (line.starts_with('[') && equals == std::string::npos)
+      section = line.substr(1, line.find(']') - 1);
+    else if (equals != std::string::npos)
+      facts.emplace_back("key '" + section + "." + trimmed(line.substr(0, equals)) + "'",
+                         trimmed(line.substr(equals + 1)));
+  }
+  return facts;
+}
+
+Facts token_file_facts(const std::string& key, const TokenFile& file) {
+  constexpr std::uint64_t samples = 16;
+  constexpr std::uint64_t sample_tokens = 1024;
+  Fingerprint fingerprint;
+  for (std::uint64_t i = 0; i < samples; ++i) {
+    const std::uint64_t first = file.token_count() * i / samples;
+    const auto tokens = file.read(first, std::min(sample_tokens, file.token_count() - first));
+    fingerprint.add(tokens.data(), tokens.size() * sizeof(tokens[0]));
+  }
+  const std::string name = "'" + key + "' " + file.path().string() + ": ";
+  return {{name + "the number of tokens", std::to_string(file.token_count())},
+          {name + "the vocabulary", std::to_string(file.vocab_size())},
+          {name + "whether there is a loss mask", file.has_loss_mask() ? "true" : "false"},
+          {name + "the fingerprint of its tokens", fingerprint.text()}};
+}
+
+template <class ExecutionSpace, class Scalar>
+Facts weight_facts(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model) {
+  constexpr std::size_t sample = 4096;
+  Facts facts;
+  space.fence("Sward::weight_facts");
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    const auto row = Kokkos::subview(model.weights()[i], 0, Kokkos::ALL);
+    const auto part = Kokkos::subview(row, std::pair<std::size_t, std::size_t>(0, std::min(sample, row.extent(0))));
+    const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, part);
+    Fingerprint fingerprint;
+    fingerprint.add(host.data(), host.size() * sizeof(Scalar));
+    facts.emplace_back("the fingerprint of the weight " + model.parameters()[i].name, fingerprint.text());
+  }
+  return facts;
+}
+
+template Facts weight_facts(const Kokkos::DefaultExecutionSpace&, const Llama<Kokkos::DefaultExecutionSpace, float>&);
+template Facts weight_facts(const Kokkos::DefaultExecutionSpace&,
+                            const Llama<Kokkos::DefaultExecutionSpace, BFloat16>&);
+
+}  // namespace Sward

@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "Sward_TrainingFolder.hpp"
+
+// Runs of sward-train that lose a rank end on all of them, say which one it was, and go on to the same bits.
+
+namespace Sward::Test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr int steps = 300;
+
+std::vector<std::string> long_run() {
+  return {"schedule.steps=" + std::to_string(steps), "output.checkpoint_interval=20", "batch.micro=1",
+          "run.timeout_seconds=2"};
+}
+
+/// Shell text: starts a run under mpirun, sends a signal to its rank of this number ($1 is rank 0) once it has come to
+/// the first checkpoint, and ends with mpirun's status.
+std::string signal_to(const TrainingFolder& folder, const std::string& command, const std::string& signal, int rank) {
+  const std::string log = (folder / "log").string();
+  return ": > " + log + "; " + command + " > " + log + " 2>&1 & run=$!; until ls " + (folder / "out").string() +
+         "/checkpoint-*.h5 > /dev/null 2>&1 || ! kill -0 $run; do sleep 0.02; done; set -- $(cat "
+         "/proc/$run/task/$run/children); kill -" +
+         signal + " $" + std::to_string(rank + 1) + "; wait $run";
+}
+
+struct Loss {
+  std::string signal;
+  int ranks;
+  int lost;
+  std::string why;
+};
+
+void PrintTo(const Loss& loss, std::ostream* out) { *out << "SIG" << loss.signal << " to rank " << loss.lost; }
+
+class LostRank : public ::testing::TestWithParam<Loss> {};
+
+TEST_P(LostRank, EndsTheRunWithALineAndCostsNoCheckpoint) {
+  const TrainingFolder folder;
+  const auto& [signal, ranks, lost, why] = GetParam();
+  write_file(folder / "script.sh", signal_to(folder, folder.train(long_run(), "", ranks), signal, lost));
+  const CommandResult ended = run_command("timeout 60 sh " + (folder / "script.sh").string());
+  const std::string log = read_file(folder / "log");
+  EXPECT_NE(ended.status, 0);
+  EXPECT_NE(ended.status, 124) << "still there after a minute: " << log;
+  const auto lines = lines_with(log, "sward-train: rank " + std::to_string(lost) + " is lost: ");
+  ASSERT_EQ(lines.size(), 1U) << log;
+  EXPECT_THAT(lines[0], AllOf(HasSubstr(why), HasSubstr("; ")));
+
+  std::vector<std::string> whole = long_run();
+  whole.push_back(folder.output_setting("whole"));
+  ASSERT_EQ(run_command(folder.train(whole, "", ranks)).status, 0);
+  const CommandResult rest = run_command(folder.train(long_run(), "--resume auto", ranks));
+  ASSERT_EQ(rest.status, 0) << rest.output;
+  EXPECT_EQ(state_of(folder.checkpoint(steps)), state_of(folder.checkpoint(steps, "whole")));
+  EXPECT_EQ(timeless_metrics(folder / "out"), timeless_metrics(folder / "whole"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, LostRank,
+                         ::testing::Values(Loss{"KILL", 2, 1, "its process has ended"},
+                                           Loss{"KILL", 2, 0, "its process has ended"},
+                                           Loss{"STOP", 2, 1, "it has not answered for"},
+                                           Loss{"STOP", 2, 0, "it has not answered for"}));
+
+TEST(Disagreement, EndsBeforeTheFirstStepWithTheDifferenceNamed) {
+  const TrainingFolder folder;
+  const auto on_rank_1 = [&](const std::string& setting) {
+    const std::string command = folder.train();
+    return run_for_errors("mpirun --oversubscribe --bind-to none -n 1 " + command + " : -n 1 " + command + " --set '" +
+                          setting + "'");
+  };
+  const CommandResult rank = on_rank_1("grass.rank=3");
+  EXPECT_EQ(rank.status, 2);
+  EXPECT_EQ(lines_with(rank.output, "sward-train: "),
+            std::vector<std::string>{"sward-train: key 'grass.rank' is 3 on rank 1 and 4 on rank 0"})
+      << rank.output;
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+
+  write_token_file(folder / "other.h5", random_tokens(1000, TrainingFolder::vocabulary, 9), TrainingFolder::vocabulary);
+  const CommandResult data = on_rank_1("data.train=" + (folder / "other.h5").string());
+  EXPECT_EQ(data.status, 2);
+  EXPECT_THAT(data.output, AllOf(HasSubstr("key 'data.train'"), HasSubstr("other.h5"), HasSubstr("on rank 1 and")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
+/// The losses of a run's updates.
+std::vector<double> losses_of(const std::filesystem::path& output) {
+  std::vector<double> losses;
+  for (const nlohmann::json& line : timeless_metrics(output))
+    if (line.contains("loss")) losses.push_back(line["loss"]);
+  return losses;
+}
+
+TEST(ElasticResume, OnOtherNumbersOfRanksTheDataGoOnInTheSameOrder) {
+  const TrainingFolder folder;
+  // 12 sequences an update: a whole number of passes on 1, 2, 3 and 4 ranks.
+  const auto settings = [&](const std::string& last, const std::string& output) {
+    return std::vector<std::string>{"batch.sequences=12",           "batch.micro=1",
+                                    "schedule.steps=" + last,       "output.checkpoint_interval=2",
+                                    "optimizer.learning_rate=1e-3", folder.output_setting(output)};
+  };
+  ASSERT_EQ(run_command(folder.train(settings("8", "whole"), "", 1)).status, 0);
+  const std::vector<double> expected = losses_of(folder / "whole");
+  ASSERT_EQ(expected.size(), 8U);
+  ASSERT_EQ(run_command(folder.train(settings("2", "out"), "", 2)).status, 0);
+  for (const auto& [ranks, last] : {std::pair{3, "4"}, {1, "6"}, {4, "8"}}) {
+    const CommandResult more = run_command(folder.train(settings(last, "out"), "--resume auto", ranks));
+    ASSERT_EQ(more.status, 0) << more.output;
+  }
+  // The same sequences in every update: other ones differ in the first digits. Sums over ranks round in other orders.
+  const std::vector<double> found = losses_of(folder / "out");
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << "update " << i;
+}
+
+}  // namespace
+}  // namespace Sward::Test
