@@ -14,6 +14,7 @@ import argparse
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -69,15 +70,27 @@ def share_of_links(errors, lines):
     return sum(sent) / len(sent) / given
 
 
+def run(command):
+    """(output, errors); a command that is given up is told so, and has time to clean up."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.communicate()
+        raise
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)}: status {process.returncode}\n{errors}")
+    return output, errors
+
+
 def measure(arguments, scaling, ranks, rate, sequences):
     case = f"{arguments.model}:{arguments.length}:{sequences}"
     command = [*arguments.launch.format(ranks=ranks, rate=rate).split(), str(arguments.bin / "perf_scaling"),
                f"{case}:grass:{arguments.grass_rank}", f"{case}:adamw", *arguments.arguments.split()]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: status {done.returncode}\n{done.stderr}")
-    lines = [json.loads(text) for text in done.stdout.splitlines() if text.startswith("{")]
-    share = share_of_links(done.stderr, lines)
+    output, errors = run(command)
+    lines = [json.loads(text) for text in output.splitlines() if text.startswith("{")]
+    share = share_of_links(errors, lines)
     for line in lines:
         line |= {"scaling": scaling, "network": rate or arguments.network}
         if share is not None:
@@ -107,11 +120,12 @@ def print_table(lines):
 
 def main():
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     best = {}
     for repeat in range(arguments.repeats):
-        for run in runs(arguments):
-            print(f"repetition {repeat + 1}: {run[0]}, {run[1]} ranks {run[2]}", file=sys.stderr, flush=True)
-            for line in measure(arguments, *run):
+        for scaling, ranks, rate, sequences in runs(arguments):
+            print(f"repetition {repeat + 1}: {scaling}, {ranks} ranks {rate}", file=sys.stderr, flush=True)
+            for line in measure(arguments, scaling, ranks, rate, sequences):
                 keep_fastest(best, line)
             arguments.output.write_text("".join(json.dumps(line) + "\n" for line in best.values()))
     print_table(best.values())

@@ -171,15 +171,18 @@ NVLINK = 450e9
 NETWORKS = {"NVLink throughout": (NVLINK, 3e-6), "8 x 400 Gb/s InfiniBand": (400e9, 5e-6),
             "100 Gb/s Ethernet": (12.5e9, 20e-6), "25 Gb/s Ethernet": (3.125e9, 20e-6),
             "10 Gb/s Ethernet": (1.25e9, 20e-6)}
-# The rate is that of the operations executed on one GPU (docs/performance.md), updates included.
+# The rate is that of the operations executed on one GPU (docs/performance.md), updates included; a pass has `pass`
+# tokens at most.
 CASES = {
     "1B, r=512": dict(hidden_size=2048, intermediate_size=5504, num_layers=24, vocab_size=32000, grass_rank=512,
-                      length=256, tokens=16384, rate=550e12),
+                      length=256, rate=550e12) | {"pass": 16384},
     "7B, r=128": dict(hidden_size=4096, intermediate_size=11008, num_layers=32, vocab_size=32000, grass_rank=128,
-                      length=2048, tokens=16384, rate=500e12),
+                      length=2048, rate=500e12) | {"pass": 8192},
     "13B, r=256": dict(hidden_size=5120, intermediate_size=13824, num_layers=40, vocab_size=32000, grass_rank=256,
-                       length=2048, tokens=16384, rate=500e12),
+                       length=2048, rate=500e12) | {"pass": 8192},
 }
+# Tokens of an update: on each GPU, and over all.
+WEAK, STRONG = 16384, 2**21
 
 
 def gpu_message_seconds(size, ranks, network):
@@ -189,28 +192,37 @@ def gpu_message_seconds(size, ranks, network):
     return min(ring, 2 * math.ceil(math.log2(ranks)) * latency + 2 * size / bandwidth)
 
 
-def predict(case, method, network, ranks, tokens=None):
-    """Tokens/s of all GPUs; `tokens` are those of an update on one GPU."""
+def predict(case, method, network, ranks, scaling):
+    """Tokens/s of all GPUs."""
     grass_rank = case["grass_rank"] if method == "grass" else None
-    step = step_of(case, case["length"], tokens or case["tokens"], messages_of(case, grass_rank), grass_rank)
-    machine = Machine(case["rate"], math.inf)
-    seconds = step_seconds(step, machine, ranks, lambda size: gpu_message_seconds(size, ranks, network))
-    return ranks * step.tokens / seconds
+    tokens = WEAK if scaling == "weak" else STRONG / ranks
+    step = step_of(case, case["length"], tokens, messages_of(case, grass_rank), grass_rank,
+                   min(1.0, case["pass"] / tokens))
+    seconds = step_seconds(step, Machine(case["rate"], math.inf), ranks,
+                           lambda size: gpu_message_seconds(size, ranks, network))
+    return ranks * tokens / seconds
+
+
+def prediction_row(case, network, count):
+    row = f"{network:26}{count:5}"
+    for scaling in ("weak", "strong"):
+        grass, adamw = (predict(case, method, network, count, scaling) for method in ("grass", "adamw"))
+        alone = [count * predict(case, method, network, 1, scaling) for method in ("grass", "adamw")]
+        row += f"{grass:14.0f}{grass / alone[0]:7.2f}{adamw:14.0f}{adamw / alone[1]:7.2f}{grass / adamw:8.2f}"
+    return row
 
 
 def print_predictions(ranks):
+    print("tokens/s and efficiency, with Grass and with AdamW, and Grass / AdamW\n"
+          f"left: {WEAK} tokens an update on each GPU; right: {STRONG} over all")
     for name, case in CASES.items():
         full, compressed = sum(messages_of(case)), sum(messages_of(case, case["grass_rank"]))
-        print(f"\n{name}: {case['tokens']} tokens an update on each GPU; AdamW sends {full * 1e-9:.2f} GB, "
-              f"Grass {compressed * 1e-9:.2f} GB ({full / compressed:.1f} times less)")
-        print(f"{'':26}{'GPUs':>5}{'Grass, tokens/s':>17}{'efficiency':>12}{'AdamW, tokens/s':>17}{'efficiency':>12}"
-              f"{'ratio':>7}")
+        print(f"\n{name}: AdamW sends {full * 1e-9:.2f} GB an update, Grass {compressed * 1e-9:.2f} GB, "
+              f"{full / compressed:.1f} times less")
+        print(f"{'':26}{'GPUs':>5}" + 2 * f"{'Grass':>14}{'':7}{'AdamW':>14}{'':7}{'ratio':>8}")
         for network in NETWORKS:
             for count in ranks:
-                grass, adamw = (predict(case, method, network, count) for method in ("grass", "adamw"))
-                alone = [count * predict(case, method, network, 1) for method in ("grass", "adamw")]
-                print(f"{network:26}{count:5}{grass:17.0f}{grass / alone[0]:12.2f}{adamw:17.0f}"
-                      f"{adamw / alone[1]:12.2f}{grass / adamw:7.2f}")
+                print(prediction_row(case, network, count))
 
 
 def parse_arguments():
@@ -222,7 +234,7 @@ def parse_arguments():
                          help="that all ranks share (default: as many as ranks)")
     fitting.add_argument("--fit-ranks", type=int, nargs="+", help="use these numbers of ranks alone (default: all)")
     predicting = actions.add_parser("predict")
-    predicting.add_argument("--ranks", type=int, nargs="+", default=[8, 64, 1024], help="default 8 64 1024")
+    predicting.add_argument("--ranks", type=int, nargs="+", default=[8, 64, 256, 1024], help="default 8 64 256 1024")
     return parser.parse_args()
 
 
