@@ -5,6 +5,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 import statistics
 import sys
 
@@ -75,10 +76,24 @@ def number_axis(axes, values, logarithmic="both"):
     axes.grid(alpha=0.3)
 
 
+RATE = re.compile(r"([0-9.]+)([mg])bit")
+
+
+def bits_of(network):
+    """Bits a second of a network whose name is a rate of tc's; 0 of others."""
+    rate = RATE.fullmatch(network)
+    return float(rate[1]) * {"m": 1e6, "g": 1e9}[rate[2]] if rate else 0
+
+
+def network_name(network):
+    rate = RATE.fullmatch(network)
+    return f"{rate[1]} {rate[2].upper()}b/s" if rate else network
+
+
 def draw_ranks(lines):
     """Tokens/s by number of ranks, a panel each for weak and strong scaling and network."""
-    panels = sorted({(line["scaling"], line["network"]) for line in lines if line["ranks"] > 1 or not line["network"]},
-                    reverse=True)
+    panels = sorted({(line["scaling"], line["network"]) for line in lines if line["ranks"] > 1},
+                    key=lambda panel: (panel[0] == "strong", bits_of(panel[1])))
     figure, grid = new_figure(1, len(panels), 2.7 * len(panels) + 0.6, 3.0)
     for axes, (scaling, network) in zip(grid[0], panels):
         for method, colour in COLOURS.items():
@@ -89,29 +104,28 @@ def draw_ranks(lines):
             axes.plot(ranks, [rates[count] for count in ranks], "o-", color=colour, label=NAMES[method], markersize=4)
             axes.plot(ranks, [rates[ranks[0]] * count / ranks[0] for count in ranks], ":", color=colour, linewidth=0.8)
         number_axis(axes, ranks)
-        axes.set_title(f"{scaling} {network}".strip())
+        axes.set_title(f"{scaling} {network_name(network)}".strip())
         axes.set_xlabel("ranks")
     grid[0][0].set_ylabel("tokens/s (dotted: in proportion)")
     grid[0][0].legend()
     return figure
 
 
-def bits_of(rate):
-    units = {"mbit": 1e6, "gbit": 1e9}
-    return float(rate[:-4]) * units[rate[-4:]]
-
-
 def rate_axis(axes, rates):
     axes.set_xscale("log")
-    axes.set_xticks([bits_of(rate) for rate in rates], [rate.replace("bit", "b/s") for rate in rates], minor=False)
+    axes.set_xticks([bits_of(rate) for rate in rates], [network_name(rate) for rate in rates], minor=False)
     axes.minorticks_off()
     axes.set_xlabel("rate of each rank's link")
     axes.grid(alpha=0.3)
     axes.set_ylim(bottom=0)
 
 
+def modelled_rate(line, machine, bandwidths):
+    return line["tokens"] / model.seconds_of_line(line, model.as_quick_as_measured(machine, line), bandwidths)
+
+
 def draw_rates(lines, cores):
-    """Weak scaling by rate of the network, measured and modelled: tokens/s by number of ranks, then the ratio."""
+    """Weak scaling by rate of the network, measured and with modelled messages, by number of ranks; then the ratio."""
     machine, bandwidths = model.fit(lines, cores)
     lines = [line for line in lines if line["scaling"] == "weak" and line["ranks"] > 1]
     ranks = sorted({line["ranks"] for line in lines})
@@ -122,8 +136,7 @@ def draw_rates(lines, cores):
         for method, colour in COLOURS.items():
             found = {line["network"]: line for line in lines if line["ranks"] == count and line["method"] == method}
             measured[method] = [found[rate]["tokens_per_second"] for rate in rates]
-            modelled[method] = [found[rate]["tokens"] / model.seconds_of_line(found[rate], machine, bandwidths)
-                                for rate in rates]
+            modelled[method] = [modelled_rate(found[rate], machine, bandwidths) for rate in rates]
             bits = [bits_of(rate) for rate in rates]
             grid[0][panel].plot(bits, measured[method], "o", color=colour, label=NAMES[method])
             grid[0][panel].plot(bits, modelled[method], "--", color=colour, linewidth=1)
@@ -133,7 +146,7 @@ def draw_rates(lines, cores):
         ratio = lambda rates_of: [a / b for a, b in zip(rates_of["grass"], rates_of["adamw"])]
         grid[0][-1].plot(bits, ratio(measured), "o", color=colour, label=f"{count} ranks")
         grid[0][-1].plot(bits, ratio(modelled), "--", color=colour, linewidth=1)
-    grid[0][0].set_ylabel("tokens/s (dashed: the model)")
+    grid[0][0].set_ylabel("tokens/s (dashed: the model's messages)")
     grid[0][-1].set_title("Grass / AdamW")
     rate_axis(grid[0][-1], rates)
     grid[0][-1].axhline(1, color="#55606b", linewidth=0.8)
