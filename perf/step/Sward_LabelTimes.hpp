@@ -42,6 +42,14 @@ class LabelTimes {
     set_pop_region_callback(nullptr);
   }
 
+  /// Time of all labels with this text in them.
+  static double seconds_with(const std::string& text) {
+    double seconds = 0.0;
+    for (const auto& [name, entry] : times())
+      if (name.find(text) != std::string::npos) seconds += entry.seconds;
+    return seconds;
+  }
+
   /// A table on standard output, the longest first.
   static void print() {
     std::vector<std::pair<std::string, Entry>> sorted(times().begin(), times().end());
