@@ -19,7 +19,6 @@ import subprocess
 import sys
 
 LINKS = re.compile(r"emulate_network.sh: (\{.*\})")
-OF_COMPUTING = ("local_seconds", "passes_seconds", "products_seconds")
 
 
 def parse_arguments():
@@ -99,11 +98,9 @@ def measure(arguments, scaling, ranks, rate, sequences):
 
 
 def keep_fastest(best, line):
-    """The step of the fastest repetition, and the computing of the fastest repetition of that."""
+    """Whole repetitions: what one computed and what it waited for belong together where other programs are at work."""
     key = (line["scaling"], line["ranks"], line["network"], line["method"])
-    old = best.setdefault(key, line)
-    step, computing = min(old, line, key=lambda x: x["step_seconds"]), min(old, line, key=lambda x: x["local_seconds"])
-    best[key] = step | {field: computing[field] for field in OF_COMPUTING}
+    best[key] = min(best.get(key, line), line, key=lambda x: x["step_seconds"])
 
 
 def print_table(lines):

@@ -26,10 +26,11 @@ class Step:
     tokens: float  # of this rank
     operations: list  # of the passes before each message, in the order in which messages start
     messages: list  # bytes
+    element: int = 4  # bytes of each number in them
 
     @property
     def update_bytes(self):
-        return BYTES_OF_UPDATE * sum(self.messages) / 4
+        return BYTES_OF_UPDATE * sum(self.messages) / self.element
 
 
 @dataclasses.dataclass
@@ -41,7 +42,7 @@ class Machine:
     cores: float = math.inf  # that all ranks share: more ranks than these are slower each
 
 
-def step_of(shape, length, tokens, messages, grass_rank=None, last_pass=1.0):
+def step_of(shape, length, tokens, messages, grass_rank=None, last_pass=1.0, element=4):
     """The step of a LLaMA; the counts are those of perf_scaling. Messages start in the last pass, a share of all."""
     d, f, layers, vocabulary = (shape[key] for key in ("hidden_size", "intermediate_size", "num_layers", "vocab_size"))
     block, attention = 4 * d * d + 3 * d * f, 2 * d * length
@@ -51,7 +52,7 @@ def step_of(shape, length, tokens, messages, grass_rank=None, last_pass=1.0):
     backward = 2 * block + 2 * gradient + 2.5 * attention
     operations = [last_pass * tokens * count for count in [forward + 4 * vocabulary * d] + layers * [backward] + [0]]
     operations[0] += (1 / last_pass - 1) * sum(operations)
-    return Step(tokens, operations, messages)
+    return Step(tokens, operations, messages, element)
 
 
 def messages_of(shape, grass_rank=None, element=4):
@@ -96,7 +97,7 @@ def read_lines(paths):
 
 def step_of_line(line):
     return step_of(line, line["length"], line["tokens"] / line["ranks"], line["messages"], line["grass_rank"],
-                   line["micro"] / line["sequences"])
+                   line["micro"] / line["sequences"], 2 if line.get("message") == "bfloat16" else 4)
 
 
 def least(error, values):
