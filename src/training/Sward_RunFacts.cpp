@@ -35,6 +35,10 @@ std::string trimmed(const std::string& text) {
 
 Facts configuration_facts(const Configuration& configuration) {
   Facts facts;
+  const auto add = [&](const std::string& key, const std::string& value) {
+    // Rank 0 alone writes there; whether all find the same checkpoints in theirs is looked at apart.
+    if (key != "output.directory") facts.emplace_back("key '" + key + "'", value);
+  };
   std::string section;
   std::istringstream lines(configuration.text);
   for (std::string line; std::getline(lines, line);) {
@@ -42,8 +46,7 @@ Facts configuration_facts(const Configuration& configuration) {
     if (line.starts_with('[') && equals == std::string::npos)
       section = line.substr(1, line.find(']') - 1);
     else if (equals != std::string::npos)
-      facts.emplace_back("key '" + section + "." + trimmed(line.substr(0, equals)) + "'",
-                         trimmed(line.substr(equals + 1)));
+      add(section + "." + trimmed(line.substr(0, equals)), trimmed(line.substr(equals + 1)));
   }
   return facts;
 }
