@@ -60,8 +60,12 @@ class BFloat16 {
 
   /// Adds below the kept bits and cuts off; a carry into the exponent gives the next power of two, or infinity.
   KOKKOS_INLINE_FUNCTION static std::uint16_t rounded(float value, std::uint32_t addend) {
-    if (Kokkos::isnan(value)) return 0x7fff;
-    return static_cast<std::uint16_t>((Kokkos::bit_cast<std::uint32_t>(value) + addend) >> 16);
+    std::uint32_t sum = Kokkos::bit_cast<std::uint32_t>(value) + addend;
+    if (Kokkos::isnan(value)) sum = 0x7fff0000U;
+#if defined(__CUDA_ARCH__)
+    asm("" : "+r"(sum));  // keeps the shift behind the choice, where one instruction shifts and joins two neighbours
+#endif
+    return static_cast<std::uint16_t>(sum >> 16);
   }
 
   std::uint16_t bits_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+#include <cstddef>
 
 #include "Sward_AdamStep.hpp"
 #include "Sward_ElementBlock.hpp"
@@ -18,14 +19,19 @@ class AdamBlock {
   static_assert(std::is_same_v<Value, typename SecondMoment::Value>,
                 "Sward: both moments must be computed in one type");
 
+  using Gradients = LaneValues<ExecutionSpace, Gradient>;
+  using Squares = Kokkos::View<typename Gradients::Value*, Kokkos::LayoutRight, ExecutionSpace,
+                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
   AdamBlock() = default;
   /// Throws unless both moments have the extents of the gradient and the count is positive.
   AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
             const First& first_moment, const Second& second_moment)
       : adam_(step),
+        draw_(rounding.draw),
         gradient_(gradient),
-        first_moment_(first_moment, rounding.draw),
-        second_moment_(second_moment, rounding.draw),
+        first_moment_(first_moment),
+        second_moment_(second_moment),
         in_packs_(moves_in_packs<ExecutionSpace>(gradient)) {
     static_assert(Gradient::rank() == 2, "Sward: the gradient must be a matrix");
     require(step.count >= 1, function, "the count is " + std::to_string(step.count) + ", wanted 1 or more");
@@ -33,13 +39,23 @@ class AdamBlock {
     check_moment(function, "second_moment", second_moment, gradient.extent(0), gradient.extent(1));
   }
 
+  /// Has updates write the sum of the squares of each block of the gradient, in the order of the rows, which no
+  /// clipping scales. A gradient beyond the root of its type's largest number counts as infinite, as its second moment
+  /// does.
+  void write_squares(const Squares& squares) {
+    require_extents("Sward::AdamBlock", "squares", {squares.extent(0)}, {blocks()});
+    squares_ = squares;
+  }
+  /// Of the gradient.
+  std::size_t blocks() const { return gradient_.extent(0) * static_cast<std::size_t>(blocks_of(columns())); }
+
   KOKKOS_INLINE_FUNCTION int rows() const { return static_cast<int>(gradient_.extent(0)); }
   KOKKOS_INLINE_FUNCTION int columns() const { return static_cast<int>(gradient_.extent(1)); }
 
   /// What a lane has of one block of a row: from one loop over the lanes to the next every lane of a GPU has its own,
   /// and a host has one lane.
   struct Lane {
-    LaneValues<ExecutionSpace, Gradient> gradient;
+    Gradients gradient;
     typename FirstMoment::Lane first;
     typename SecondMoment::Lane second;
   };
@@ -50,36 +66,46 @@ class AdamBlock {
     second_moment_.load(piece, lane.second);
   }
 
-  /// Updates the moments of a block that was loaded, and hands the step m̂ / (sqrt(v̂) + ε) of each element to
-  /// use(piece, k, step), as for_each_value does. Called by one thread of a team with all its lanes.
+  /// Whether moments are rounded with random bits.
+  static constexpr bool draws = FirstMoment::draws || SecondMoment::draws;
+
+  KOKKOS_INLINE_FUNCTION void draw(const LanePiece& piece, PieceBits<ExecutionSpace>& bits) const {
+    bits.draw(draw_, piece, columns());
+  }
+
+  /// Updates the moments of a block that was loaded, with the bits that were drawn for it, and hands the step
+  /// m̂ / (sqrt(v̂) + ε) of each element to use(piece, k, step), as for_each_value does. Called by one thread of a team
+  /// with all its lanes.
   template <class Team, class Use>
-  KOKKOS_INLINE_FUNCTION void update(const Team& team, int row, int block, Lane& lane, const Use& use) const {
+  KOKKOS_INLINE_FUNCTION void update(const Team& team, int row, int block, const PieceBits<ExecutionSpace>& bits,
+                                     Lane& lane, const Use& use) const {
     for_each_lane(team, row, block, columns(), [&](const LanePiece& piece) {
       lane.gradient.unpack(piece.count);
       lane.first.unpack(piece.count);
       lane.second.unpack(piece.count);
+      if (squares_.data() != nullptr) write_square(piece, lane);
       for_each_value<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
         use(piece, k, adam_(static_cast<Value>(lane.gradient[k]), lane.first[k], lane.second[k]));
       });
     });
-    first_moment_.store(team, row, block, lane.first);
-    second_moment_.store(team, row, block, lane.second);
-  }
-
-  /// Both.
-  template <class Team, class Use>
-  KOKKOS_INLINE_FUNCTION void operator()(const Team& team, int row, int block, const Use& use) const {
-    Lane lane;
-    for_each_lane(team, row, block, columns(), [&](const LanePiece& piece) { load(piece, lane); });
-    update(team, row, block, lane, use);
+    first_moment_.store(team, row, block, columns(), bits, lane.first);
+    second_moment_.store(team, row, block, columns(), bits, lane.second);
   }
 
  private:
+  KOKKOS_INLINE_FUNCTION void write_square(const LanePiece& piece, Lane& lane) const {
+    const auto sum = sum_of_block<ExecutionSpace, typename Gradients::Value>(
+        piece.count, [&](const int k) { return lane.gradient[k] * lane.gradient[k]; });
+    if (piece.begin % block_extent == 0) squares_(piece.row * blocks_of(columns()) + piece.begin / block_extent) = sum;
+  }
+
   AdamFormula<Value> adam_;
+  Draw draw_;
   Gradient gradient_;
   FirstMoment first_moment_;
   SecondMoment second_moment_;
   bool in_packs_;
+  Squares squares_;
 };
 
 }  // namespace Sward

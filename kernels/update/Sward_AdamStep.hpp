@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 namespace Sward {
 
@@ -14,6 +15,22 @@ struct AdamStep {
   std::int64_t count;           ///< updates of the moments, this one included: 1 in the first
   double gradient_scale = 1.0;  ///< a factor on the gradient, for clipping
 };
+
+/// numerator / (sqrt(square) + epsilon). In float on NVIDIA GPUs by approximations that take a fifth of the
+/// instructions of correctly rounded ones, to a relative error of 3 * 2^-23; a square below 2^-126 there counts as
+/// zero.
+template <class Scalar>
+KOKKOS_INLINE_FUNCTION Scalar over_root(Scalar numerator, Scalar square, Scalar epsilon) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::is_same_v<Scalar, float>) {
+    float root, inverse;  // each to 2^-23, as PTX has it; a sum and a product round by half of that
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(root) : "f"(square));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(root + epsilon));
+    return numerator * inverse;
+  }
+#endif
+  return numerator / (Kokkos::sqrt(square) + epsilon);
+}
 
 /// Adam on one element, with the bias corrections worked out once on the host.
 /// Source: Kingma and Ba, "Adam", arXiv 1412.6980.
@@ -37,7 +54,7 @@ struct AdamFormula {
     const Scalar scaled = gradient_scale * gradient;
     first_moment = beta1 * first_moment + rest1 * scaled;
     second_moment = beta2 * second_moment + rest2 * scaled * scaled;
-    return first_moment * correction1 / (Kokkos::sqrt(second_moment * correction2) + epsilon);
+    return over_root(first_moment * correction1, second_moment * correction2, epsilon);
   }
 };
 

@@ -15,8 +15,8 @@ void adam_update(const ExecutionSpace& space, const AdamStep& step, const Roundi
   using Output = typename StepOutput::non_const_value_type;
   using Steps = LaneValues<ExecutionSpace, StepOutput>;
   const char* const function = "Sward::adam_update";
-  const AdamBlock<ExecutionSpace, Gradient, First, Second> adam(function, step, rounding, gradient, first_moment,
-                                                                second_moment);
+  using Adam = AdamBlock<ExecutionSpace, Gradient, First, Second>;
+  const Adam adam(function, step, rounding, gradient, first_moment, second_moment);
   require_extents(function, "step_output", {step_output.extent(0), step_output.extent(1)},
                   {gradient.extent(0), gradient.extent(1)});
   const int rows = static_cast<int>(gradient.extent(0));
@@ -27,9 +27,15 @@ void adam_update(const ExecutionSpace& space, const AdamStep& step, const Roundi
       function, block_policy(space, rows, block_threads<ExecutionSpace>(columns)), KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
-          Steps steps;  // a lane's own, as in AdamBlock
-          for_each_lane(team, row, block, columns, [&](const LanePiece& piece) { steps.attach(step_output, piece); });
-          adam(team, row, block, [&](const LanePiece&, const int k, const auto value) {
+          Steps steps;  // a lane's own, as all that follow
+          typename Adam::Lane lane;
+          PieceBits<ExecutionSpace> bits;
+          for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
+            adam.load(piece, lane);
+            if constexpr (Adam::draws) adam.draw(piece, bits);
+            steps.attach(step_output, piece);
+          });
+          adam.update(team, row, block, bits, lane, [&](const LanePiece&, const int k, const auto value) {
             steps[k] = static_cast<typename Steps::Value>(value);
           });
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {

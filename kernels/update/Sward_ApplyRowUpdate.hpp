@@ -21,24 +21,28 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
       label, block_policy(space, target.selection.rank(), block_threads<ExecutionSpace>(columns)),
       KOKKOS_LAMBDA(const Member& team) {
         const int slot = team.league_rank();
-        if (target.repeats(slot)) return;
-        const int end = target.end_of_row(slot);
+        const int row = target.row_of(slot);
+        if (target.repeats(slot, row)) return;
+        const int end = target.end_of_row(slot, row);
         for_each_block(team, columns, [&](const int block) {
           for_each_lane(team, slot, block, columns, [&](const LanePiece& piece) {
             typename SelectedWeights<ExecutionSpace, Weight>::Values values;
-            target.load(piece, values);
+            const LanePiece of_weight{row, piece.begin, piece.count};
+            target.load(of_weight, values);
             values.unpack(piece.count);
+            PieceBits<ExecutionSpace> bits;
+            if (target.draws()) bits.draw(target.rounding.draw, {end - 1, piece.begin, piece.count}, columns);
             for (int s = slot; s < end; ++s) {
               LaneValues<ExecutionSpace, Step> steps;
               steps.load(step, {s, piece.begin, piece.count}, in_packs);
               steps.unpack(piece.count);
               const Value factor = target.factor(s);
-              const Value old_share = target.old_share(s);
+              const Value old_share = s == slot ? target.kept : Value(1);
               for_each_element<BlockLanes<ExecutionSpace>::width>(piece.count, [&](const int k) {
                 values[k] = old_share * values[k] - factor * static_cast<Value>(steps[k]);
               });
             }
-            target.store(piece, values);
+            target.store(of_weight, bits, values);
           });
         });
       });
@@ -48,19 +52,17 @@ template <class ExecutionSpace, class Step, class Weight>
 void apply_to_columns(const char* label, const ExecutionSpace& space,
                       const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
   using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
-  using Starts =
-      Kokkos::View<int*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  const int rank = static_cast<int>(step.extent(1));
+  const auto policy = row_policy(space, static_cast<int>(step.extent(0)));
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  const auto starts_extent = static_cast<std::size_t>(target.groups()) + 1;
-  auto policy = row_policy(space, static_cast<int>(step.extent(0)));
-  policy.set_scratch_size(0, Kokkos::PerTeam(Starts::shmem_size(starts_extent)));
   Kokkos::parallel_for(
       label, policy, KOKKOS_LAMBDA(const Member& team) {
         const int row = team.league_rank();
-        const Starts starts(team.team_scratch(0), starts_extent);
-        target.find_groups(team, starts);
-        team.team_barrier();
-        target.update_columns(team, starts, row, [&](const int slot) { return static_cast<Value>(step(row, slot)); });
+        target.update_columns(
+            team, row, 1, [&](int, const int slot) { return static_cast<Value>(step(row, slot)); },
+            [&](int, const int slot) {
+              return random_piece(target.rounding.draw, RoundedValue::weight, row, slot, rank);
+            });
       });
 }
 

@@ -62,11 +62,14 @@ KOKKOS_INLINE_FUNCTION LanePiece lane_piece(const Team&, int row, int block, int
 }
 
 /// Calls function(piece) once for each lane of a thread. Lanes do not wait for each other, as they would at the end of
-/// Kokkos' loop over them, which divides integers to find out for whom.
+/// Kokkos' loop over them, which divides integers to find out for whom. What is for a GPU is never called on a host,
+/// whose compiler need not look for what it leaves unset.
 template <class Team, class Function>
 KOKKOS_INLINE_FUNCTION void for_each_lane(const Team& team, int row, int block, int columns, const Function& function) {
   KOKKOS_IF_ON_DEVICE((function(lane_piece(team, row, block, columns, static_cast<int>(threadIdx.x)));))
-  KOKKOS_IF_ON_HOST((function(lane_piece(team, row, block, columns, 0));))
+  if constexpr (runs_on_host<typename Team::execution_space>) {
+    KOKKOS_IF_ON_HOST((function(lane_piece(team, row, block, columns, 0));))
+  }
 }
 
 /// Calls function(k) for k in [0, count), count <= width. On GPUs unrolled, so that arrays indexed by k stay in
@@ -99,11 +102,46 @@ KOKKOS_INLINE_FUNCTION void for_each_value([[maybe_unused]] int count, const Fun
   // clang-format on
 }
 
+/// The sum of term(k) over the elements of a block, always in the same order; on GPUs for the thread's first lane
+/// alone, with all `width` elements, as for_each_value.
+template <class ExecutionSpace, class Value, class Term>
+KOKKOS_INLINE_FUNCTION Value sum_of_block([[maybe_unused]] int count, const Term& term) {
+  // clang-format off
+  KOKKOS_IF_ON_DEVICE((
+    constexpr int lanes = BlockLanes<ExecutionSpace>::count;
+    Value sum = term(0);
+    _Pragma("unroll")
+    for (int k = 1; k < BlockLanes<ExecutionSpace>::width; ++k) sum += term(k);
+    _Pragma("unroll")
+    for (int distance = lanes / 2; distance > 0; distance /= 2) sum += Kokkos::shfl_down(sum, distance, lanes);
+    return sum;
+  ))
+  KOKKOS_IF_ON_HOST((
+    const auto plus = [](const Value a, const Value b) { return a + b; };
+    return join_lanes<32>(0, count, Value(0), term, plus);
+  ))
+  // clang-format on
+}
+
 /// Whether lanes can move the rows of a matrix in packs.
 template <class ExecutionSpace, class View>
 bool moves_in_packs(const View& view) {
   return view.stride(1) == 1 && is_packable<BlockLanes<ExecutionSpace>::width>(view);
 }
+
+/// The address of the first element of a piece, and the distance to the next. Offsets from one address cost a GPU less
+/// than the matrix's own indexing of every element.
+template <class View>
+struct PieceAddress {
+  typename View::pointer_type first;
+  std::size_t stride;
+
+  KOKKOS_INLINE_FUNCTION PieceAddress(const View& view, const LanePiece& piece)
+      : first(view.data() + static_cast<std::size_t>(piece.row) * view.stride(0) +
+              static_cast<std::size_t>(piece.begin) * view.stride(1)),
+        stride(view.stride(1)) {}
+  KOKKOS_INLINE_FUNCTION auto& operator[](int k) const { return first[static_cast<std::size_t>(k) * stride]; }
+};
 
 /// Reads a piece of a matrix, on GPUs with zeros behind it. `in_packs` as moves_in_packs says; it matters on GPUs
 /// alone.
@@ -112,14 +150,18 @@ KOKKOS_INLINE_FUNCTION void load_piece(const View& view, const LanePiece& piece,
                                        Pack<typename View::non_const_value_type, width>& elements) {
   // clang-format off
   KOKKOS_IF_ON_DEVICE((
+    const PieceAddress<View> address(view, piece);
     if (in_packs && piece.count == width) {
-      elements = load_pack<width>(&view(piece.row, piece.begin));
+      elements = load_pack<width>(address.first);
       return;
     }
     elements = {};
+    for_each_element<width>(piece.count, [&](const int k) { elements[k] = address[k]; });
+  ))
+  KOKKOS_IF_ON_HOST((
+    for_each_element<width>(piece.count, [&](const int k) { elements[k] = view(piece.row, piece.begin + k); });
   ))
   // clang-format on
-  for_each_element<width>(piece.count, [&](const int k) { elements[k] = view(piece.row, piece.begin + k); });
 }
 
 /// Writes element(k), k = 0 to piece.count - 1, to a piece of a matrix.
@@ -128,16 +170,20 @@ KOKKOS_INLINE_FUNCTION void store_piece(const View& view, const LanePiece& piece
                                         const Element& element) {
   // clang-format off
   KOKKOS_IF_ON_DEVICE((
+    const PieceAddress<View> address(view, piece);
     if (in_packs && piece.count == width) {
       Pack<typename View::non_const_value_type, width> pack;
       _Pragma("unroll")
       for (int k = 0; k < width; ++k) pack[k] = element(k);
-      store_pack<width>(pack, &view(piece.row, piece.begin));
+      store_pack<width>(pack, address.first);
       return;
     }
+    for_each_element<width>(piece.count, [&](const int k) { address[k] = element(k); });
+  ))
+  KOKKOS_IF_ON_HOST((
+    for_each_element<width>(piece.count, [&](const int k) { view(piece.row, piece.begin + k) = element(k); });
   ))
   // clang-format on
-  for_each_element<width>(piece.count, [&](const int k) { view(piece.row, piece.begin + k) = element(k); });
 }
 
 /// The values of one lane's piece of a matrix, to compute with: copies in Real of what is stored, or, on hosts and
@@ -174,8 +220,11 @@ class LaneValues {
 
   /// Of a piece of `count` elements that was loaded.
   KOKKOS_INLINE_FUNCTION void unpack([[maybe_unused]] int count) {
-    if constexpr (converts)
-      for_each_value<width>(count, [&](const int k) { values_[k] = static_cast<Value>(stored_[k]); });
+    if constexpr (converts) {
+      KOKKOS_IF_ON_DEVICE((values_ = convert_pack<Value>(stored_);))
+      KOKKOS_IF_ON_HOST(
+          (for_each_element<width>(count, [&](const int k) { values_[k] = static_cast<Value>(stored_[k]); });))
+    }
   }
 
   KOKKOS_INLINE_FUNCTION decltype(auto) operator[](int k) {

@@ -30,9 +30,10 @@ struct MomentCodes {
 
 enum class MomentOrder { first, second };
 
-/// The number in a stream's elements from which a moment's random bits are taken, see Rounding.
+/// Which random bits a moment is rounded with.
 template <MomentOrder order>
-inline constexpr std::uint64_t moment_stream = std::uint64_t(order == MomentOrder::first ? 1 : 2) << 49;
+inline constexpr RoundedValue rounded_moment =
+    order == MomentOrder::first ? RoundedValue::first_moment : RoundedValue::second_moment;
 
 /// How kernels read and write a moment, a block at a time; for matrices of float, double or BFloat16.
 ///
@@ -43,24 +44,25 @@ class Moment {
  public:
   using Lane = LaneValues<ExecutionSpace, Storage>;
   using Value = typename Lane::Value;
+  /// Whether random bits are needed.
+  static constexpr bool draws = std::is_same_v<typename Storage::non_const_value_type, BFloat16>;
 
   Moment() = default;
-  Moment(const Storage& values, const Draw& draw)
-      : values_(values), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
+  explicit Moment(const Storage& values) : values_(values), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
 
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const { lane.load(values_, piece, in_packs_); }
 
-  /// Called by a thread with all its lanes, each with what it loaded and changed.
+  /// Called by a thread with all its lanes, each with what it loaded and changed. `columns` are those of the matrix.
   template <class Team>
-  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, Lane& lane) const {
-    for_each_lane(team, row, block, static_cast<int>(values_.extent(1)), [&](const LanePiece& piece) {
-      store_stochastically(values_, piece, in_packs_, draw_, moment_stream<order>, lane);
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, int columns,
+                                    const PieceBits<ExecutionSpace>& bits, Lane& lane) const {
+    for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
+      store_stochastically<rounded_moment<order>>(values_, piece, in_packs_, bits, lane);
     });
   }
 
  private:
   Storage values_;
-  Draw draw_;
   bool in_packs_;
 };
 
@@ -77,6 +79,7 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
 
  public:
   using Value = float;
+  static constexpr bool draws = true;
   static constexpr int width = BlockLanes<ExecutionSpace>::width;
 
   struct Lane {
@@ -91,8 +94,8 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   };
 
   Moment() = default;
-  Moment(const MomentCodes<ExecutionSpace>& storage, const Draw& draw)
-      : storage_(storage), draw_(draw), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
+  explicit Moment(const MomentCodes<ExecutionSpace>& storage)
+      : storage_(storage), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
 
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const {
     load_piece(storage_.codes, piece, in_packs_, lane.codes);
@@ -100,9 +103,9 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   }
 
   template <class Team>
-  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, Lane& lane) const {
+  KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, int columns,
+                                    const PieceBits<ExecutionSpace>& bits, Lane& lane) const {
     const auto& values = lane.values;
-    const int columns = static_cast<int>(storage_.codes.extent(1));
     // The smallest normal number: its inverse is finite, and a block of zeros needs no case of its own.
     constexpr float least = 0x1p-126F;
     const float largest = largest_magnitude(team, row, block, columns, values);
@@ -110,7 +113,7 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
     const float inverse = 1.0F / scale;
     for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
       std::uint32_t random[width];
-      random_pieces(draw_, moment_stream<order> + element_number(row, piece.begin, columns), piece.count, random);
+      bits.template take<rounded_moment<order>>(piece.count, random);
       store_piece<width>(storage_.codes, piece, in_packs_, [&](const int k) {
         return static_cast<std::uint8_t>(encode(inverse * values[k], random[k]));
       });
@@ -152,7 +155,6 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   }
 
   MomentCodes<ExecutionSpace> storage_;
-  Draw draw_;
   bool in_packs_;
 };
 

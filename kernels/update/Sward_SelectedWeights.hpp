@@ -18,8 +18,8 @@ struct SelectedWeights {
   using Values = LaneValues<ExecutionSpace, Weight>;
   using Value = typename Values::Value;
   using Element = typename Weight::non_const_value_type;
-  /// Columns that are read and written together: those that share a number of the random stream.
-  static constexpr int group_extent = 8;
+  /// Elements of a column that one thread has under way together.
+  static constexpr int rows_at_once = runs_on_host<ExecutionSpace> ? 1 : 4;
 
   RowSelection<ExecutionSpace> selection;
   bool takes_all = false;  ///< every row has the slot of its number, and a scale of 1
@@ -65,23 +65,27 @@ struct SelectedWeights {
   /// The row (column) that a slot holds.
   KOKKOS_INLINE_FUNCTION int row_of(int slot) const { return takes_all ? slot : selection.rows(slot); }
 
-  /// Whether an earlier slot holds the same row.
-  KOKKOS_INLINE_FUNCTION bool repeats(int slot) const { return slot > 0 && row_of(slot - 1) == row_of(slot); }
+  /// Whether the slot before holds the same row as `slot`, which is `row`.
+  KOKKOS_INLINE_FUNCTION bool repeats(int slot, int row) const { return slot > 0 && row_of(slot - 1) == row; }
 
   /// The slot after the last one that holds the same row as `slot`.
-  KOKKOS_INLINE_FUNCTION int end_of_row(int slot) const {
+  KOKKOS_INLINE_FUNCTION int end_of_row(int slot, int row) const {
     int end = slot + 1;
-    while (end < selection.rank() && row_of(end) == row_of(slot)) ++end;
+    while (end < selection.rank() && row_of(end) == row) ++end;
     return end;
   }
 
-  /// Reads the part of the weight's row that `piece` is of its slot.
+  /// Reads a piece of the weight.
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Values& values) const {
-    values.load(weight, {row_of(piece.row), piece.begin, piece.count}, in_packs);
+    values.load(weight, piece, in_packs);
   }
 
-  KOKKOS_INLINE_FUNCTION void store(const LanePiece& piece, Values& values) const {
-    store_weights(weight, {row_of(piece.row), piece.begin, piece.count}, in_packs, rounding, values);
+  /// Whether random bits are needed.
+  KOKKOS_INLINE_FUNCTION bool draws() const { return std::is_same_v<Element, BFloat16> && rounding.stochastic; }
+
+  KOKKOS_INLINE_FUNCTION void store(const LanePiece& piece, const PieceBits<ExecutionSpace>& bits,
+                                    Values& values) const {
+    store_weights(weight, piece, in_packs, rounding, bits, values);
   }
 
   /// What the steps of a slot are multiplied by.
@@ -89,55 +93,40 @@ struct SelectedWeights {
     return takes_all ? rate : rate * static_cast<Value>(selection.scale(slot));
   }
 
-  /// The share that is kept of a row's values when the steps of `slot` come in.
-  KOKKOS_INLINE_FUNCTION Value old_share(int slot) const { return repeats(slot) ? Value(1) : kept; }
-
-  KOKKOS_INLINE_FUNCTION int groups() const { return (selection.extent + group_extent - 1) / group_extent; }
-
-  /// starts(g) = the first slot whose column is in group g or beyond, for g from 0 to groups(). Called by a team, which
-  /// has to wait before it reads them.
-  template <class Team, class Starts>
-  KOKKOS_INLINE_FUNCTION void find_groups(const Team& team, const Starts& starts) const {
-    const int rank = selection.rank();
-    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, rank + 1), [&](const int slot) {
-      const int last = slot == rank ? groups() : selection.rows(slot) / group_extent;
-      for (int group = slot == 0 ? 0 : selection.rows(slot - 1) / group_extent + 1; group <= last; ++group)
-        starts(group) = slot;
-    });
-  }
-
-  /// The selected columns of one row of the weight; step_of(slot) is that row's step. Called by a team that found the
-  /// groups.
-  template <class Team, class Starts, class StepOf>
-  KOKKOS_INLINE_FUNCTION void update_columns(const Team& team, const Starts& starts, int row,
-                                             const StepOf& step_of) const {
-    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, groups()), [&](const int group) {
-      const int slot = starts(group);
-      const int end = starts(group + 1);
-      if (slot < end) update_group(row, group * group_extent, slot, end, step_of);
+  /// Puts the steps of `count` rows from `first` on onto the selected columns: step_of(i, slot) is a step in row
+  /// first + i, and random_of(i, slot) has the bits of that element. Called by a team.
+  template <class Team, class StepOf, class RandomOf>
+  KOKKOS_INLINE_FUNCTION void update_columns(const Team& team, int first, int count, const StepOf& step_of,
+                                             const RandomOf& random_of) const {
+    Kokkos::parallel_for(Kokkos::TeamVectorRange(team, selection.rank()), [&](const int slot) {
+      const int column = row_of(slot);
+      if (repeats(slot, column)) return;
+      const int end = end_of_row(slot, column);
+      for (int i = 0; i < count; i += rows_at_once)
+        update_elements(first, i, count - i < rows_at_once ? count - i : rows_at_once, column, slot, end, step_of,
+                        random_of);
     });
   }
 
  private:
-  /// The columns of a group that begins at column `begin` are those of slots `slot` to `end` - 1.
-  template <class StepOf>
-  KOKKOS_INLINE_FUNCTION void update_group(int row, int begin, int slot, int end, const StepOf& step_of) const {
-    const int left = selection.extent - begin;
-    const LanePiece piece{row, begin, left < group_extent ? left : group_extent};
-    Pack<Element, group_extent> elements;
-    load_piece(weight, piece, in_packs, elements);
-    std::uint32_t random[group_extent] = {};
-    if (std::is_same_v<Element, BFloat16> && rounding.stochastic)
-      random_pieces(rounding.draw, element_number(row, begin, static_cast<int>(weight.extent(1))), piece.count, random);
-    SWARD_UNROLL
-    for (int k = 0; k < group_extent; ++k) {
-      if (slot == end || selection.rows(slot) != begin + k) continue;
-      Value sum = 0;
-      for (; slot < end && selection.rows(slot) == begin + k; ++slot)
-        sum += static_cast<Value>(selection.scale(slot)) * step_of(slot);
-      elements[k] = rounded_weight<Element>(rounding, kept * static_cast<Value>(elements[k]) - rate * sum, random[k]);
-    }
-    store_piece<group_extent>(weight, piece, in_packs, [&](const int k) { return elements[k]; });
+  /// Elements first + begin to first + begin + count - 1 of the column that slots `slot` to `end` - 1 hold.
+  template <class StepOf, class RandomOf>
+  KOKKOS_INLINE_FUNCTION void update_elements(int first, int begin, int count, int column, int slot, int end,
+                                              const StepOf& step_of, const RandomOf& random_of) const {
+    const auto for_each_row = [&](const auto& function) { for_each_element<rows_at_once>(count, function); };
+    Pack<Element, rows_at_once> old;
+    Value sums[rows_at_once];
+    std::uint32_t random[rows_at_once] = {};
+    for_each_row([&](const int k) { old[k] = weight(first + begin + k, column); });
+    const Value scale = static_cast<Value>(selection.scale(slot));
+    for_each_row([&](const int k) { sums[k] = scale * step_of(begin + k, slot); });
+    for (int s = slot + 1; s < end; ++s)
+      for_each_row([&](const int k) { sums[k] += static_cast<Value>(selection.scale(s)) * step_of(begin + k, s); });
+    if (draws()) for_each_row([&](const int k) { random[k] = random_of(begin + k, end - 1); });
+    for_each_row([&](const int k) {
+      const Value value = kept * static_cast<Value>(old[k]) - rate * sums[k];
+      weight(first + begin + k, column) = rounded_weight<Element>(rounding, value, random[k]);
+    });
   }
 };
 

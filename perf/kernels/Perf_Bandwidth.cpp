@@ -262,7 +262,7 @@ void float_squared_norms(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
   const auto columns = static_cast<std::size_t>(state.range(1));
   const Vector<double, Space> result("result", 1);
-  const Vector<double, Space> partials("partials", VectorParts::most * squared_norm_slices<Space>);
+  const Vector<double, Space> partials("partials", part_sums_workspace<Space>);
   measure_bandwidth(
       state, 4 * area(rows, columns), [&] { return random_floats(rows, columns); },
       [&](const Floats& x) {
@@ -295,7 +295,7 @@ SWARD_PERF_BANDWIDTH(bf16_cross_entropy_backward)->Arg(32000)->Arg(50304)->Arg(1
 SWARD_PERF_BANDWIDTH(bf16_embedding)->Args({2048, 32000});
 SWARD_PERF_BANDWIDTH(bf16_embedding_backward)->Args({2048, 32000, 16384})->Args({2048, 32000, 65536});
 SWARD_PERF_BANDWIDTH(bf16_gather_columns)->Args({2048, 512})->Args({5504, 512});
-SWARD_PERF_BANDWIDTH(float_squared_norms)->Args({512, 5504})->Args({5504, 512});
+SWARD_PERF_BANDWIDTH(float_squared_norms)->Args({512, 5504})->Args({5504, 512})->Args({32000, 2048});
 SWARD_PERF_BANDWIDTH(float_row_norms)->Args({2048, 5504, 0})->Args({5504, 2048, 1});
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <type_traits>
 #include <vector>
 
 #include "Sward_AdamWUpdate.hpp"
@@ -120,11 +121,15 @@ void grass(benchmark::State& state) {
       });
 }
 
+/// As the optimizer's matrices are: views that own what they see are larger, and fewer of them fit into a launch.
+template <class T>
+using Unowned = Kokkos::View<T**, Kokkos::LayoutRight, Space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
 /// A layer of LLaMA 1B: its seven projected matrices, whose smaller side has 2,048 rows or columns, and its two norms.
 template <class Weight, class Element>
 class LayerOperands {
-  using Storage = decltype(MomentMatrix<Element>::storage);
-  using Update = RowUpdate<Space, Matrix<float, Space>, Storage, Storage, Matrix<Weight, Space>>;
+  using Storage = std::conditional_t<std::is_same_v<Element, EightBits>, MomentCodes<Space>, Unowned<Element>>;
+  using Update = RowUpdate<Space, Unowned<float>, Storage, Storage, Unowned<Weight>>;
 
  public:
   static constexpr std::size_t hidden = 2048, intermediate = 5504, rank = 512;
@@ -136,8 +141,9 @@ class LayerOperands {
   LayerOperands(const RowSelection<Space>& rows, const RowSelection<Space>& columns) {
     for (int i = 0; i < 2; ++i) {
       const auto& x = kept_.emplace_back(1, hidden, 1, hidden);
-      batch_.add(
-          adamw_row_update<Space>(step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage, x.weight));
+      batch_.add(adamw_row_update<Space>(step, 1e-3, 0.0, rounding, Unowned<float>(x.gradient),
+                                         Storage(x.first.storage), Storage(x.second.storage),
+                                         Unowned<Weight>(x.weight)));
     }
     for (int i = 0; i < 4; ++i) add(rows, {rank, hidden, hidden, hidden});
     for (int i = 0; i < 2; ++i) add(columns, {intermediate, rank, intermediate, hidden});
@@ -149,8 +155,8 @@ class LayerOperands {
  private:
   void add(const RowSelection<Space>& selection, const UpdateOperands<Weight, Element>& operands) {
     const auto& x = kept_.emplace_back(operands);
-    batch_.add(grass_row_update(selection, step, 1e-3, 0.0, rounding, x.gradient, x.first.storage, x.second.storage,
-                                x.weight));
+    batch_.add(grass_row_update(selection, step, 1e-3, 0.0, rounding, Unowned<float>(x.gradient),
+                                Storage(x.first.storage), Storage(x.second.storage), Unowned<Weight>(x.weight)));
   }
 
   std::vector<UpdateOperands<Weight, Element>> kept_;

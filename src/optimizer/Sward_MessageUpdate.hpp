@@ -1,11 +1,13 @@
 #pragma once
 
 #include <tuple>
+#include <utility>
 
 #include "Sward_AdamWUpdate.hpp"
 #include "Sward_GradientSink.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_MomentPair.hpp"
+#include "Sward_PartSums.hpp"
 
 namespace Sward {
 
@@ -21,15 +23,26 @@ class MessageUpdate {
   using Moments = MomentPair<ExecutionSpace, Real<Scalar>>;
 
  public:
-  explicit MessageUpdate(const ExecutionSpace& space) : space_(space) {}
+  using Squares =
+      Kokkos::View<Real<Scalar>*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+  /// `squares`, unless empty, is for the sums of squares that updates write of their gradients' blocks.
+  explicit MessageUpdate(const ExecutionSpace& space, const Squares& squares = {}) : space_(space), squares_(squares) {}
 
   /// Takes an update whose moments are kept in Storage.
   template <class Storage>
-  void add(const Update<Storage>& update) {
+  void add(Update<Storage> update) {
     auto& batch = std::get<Batch<Storage>>(batches_);
     if (batch.is_full()) launch(batch);
+    if (squares_.extent(0) > 0) {
+      parts_.add(update.blocks());
+      update.write_squares(Kokkos::subview(squares_, std::pair(parts_.begin(parts_.count - 1), parts_.extent())));
+    }
     batch.add(update);
   }
+
+  /// What part of the squares is of each update.
+  const VectorParts& parts() const { return parts_; }
 
   /// Starts what was added.
   void launch() {
@@ -44,6 +57,8 @@ class MessageUpdate {
   }
 
   ExecutionSpace space_;
+  Squares squares_;
+  VectorParts parts_;
   std::tuple<Batch<typename Moments::Full>, Batch<typename Moments::Half>, Batch<typename Moments::Codes>> batches_;
 };
 

@@ -27,9 +27,11 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
   }
   plan_messages(arena);
   squares_ = arena.template vector<double>("squared gradient norms", BlockKind::workspace, parameters.size());
-  partial_squares_ = arena.template vector<double>(
-      "partial squared norms", BlockKind::workspace,
-      std::size_t{VectorParts::most} * static_cast<std::size_t>(squared_norm_slices<ExecutionSpace>));
+  partial_squares_ =
+      arena.template vector<double>("partial squared norms", BlockKind::workspace, part_sums_workspace<ExecutionSpace>);
+  if (options.updates_at_once)
+    block_squares_ =
+        arena.template vector<Real<Scalar>>("squares of blocks", BlockKind::workspace, most_blocks_of_a_message());
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -110,10 +112,9 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
                            static_cast<int>(members[label].size()));
     Real<Scalar>* data = gradients.data();
     VectorParts parts;
-    std::size_t end = 0;
     for (const std::size_t i : members[label]) {
       const auto [rows, columns] = states_[i]->gradient_extents();
-      parts.ends[static_cast<std::size_t>(parts.count++)] = end += rows * columns;
+      parts.add(rows * columns);
       states_[i]->set_gradient(GradientMatrix(data, rows, columns));
       if (data != nullptr) data += rows * columns;
     }
@@ -147,6 +148,16 @@ void Optimizer<ExecutionSpace, Scalar>::set_embedding_rows(const std::vector<int
   space_.fence("Sward::Optimizer::set_embedding_rows");
   for (Message& message : messages_)
     if (message.sends_rows()) message.set_rows(rows);
+}
+
+template <class ExecutionSpace, class Scalar>
+std::size_t Optimizer<ExecutionSpace, Scalar>::most_blocks_of_a_message() const {
+  std::vector<std::size_t> blocks(messages_.size());
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const auto [rows, columns] = states_[i]->gradient_extents();
+    blocks[message_of_[i]] += rows * static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
+  }
+  return *std::max_element(blocks.begin(), blocks.end());
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -231,31 +242,40 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
   if (options_.updates_at_once) return;
   const bool too_long = options_.clip > 0.0 && gradient_norm > options_.clip;
   const double gradient_scale = too_long ? options_.clip / gradient_norm : 1.0;
-  for (std::size_t message = 0; message < messages_.size(); ++message) update_parameters(message, gradient_scale);
+  for (std::size_t message = 0; message < messages_.size(); ++message) {
+    MessageUpdate<ExecutionSpace, Scalar> updates(space_);
+    add_updates(message, gradient_scale, updates);
+    updates.launch();
+  }
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Optimizer<ExecutionSpace, Scalar>::squares_of(std::size_t message) const -> Doubles {
+  const auto first =
+      static_cast<std::size_t>(std::find(message_of_.begin(), message_of_.end(), message) - message_of_.begin());
+  return Kokkos::subview(squares_, std::pair(first, first + static_cast<std::size_t>(parts_[message].count)));
 }
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) {
-  const auto first =
-      static_cast<std::size_t>(std::find(message_of_.begin(), message_of_.end(), message) - message_of_.begin());
-  const std::size_t end = first + static_cast<std::size_t>(parts_[message].count);
-  squared_norms(space_, messages_[message].gradients(), parts_[message], partial_squares_,
-                Kokkos::subview(squares_, std::pair(first, end)));
+  squared_norms(space_, messages_[message].gradients(), parts_[message], partial_squares_, squares_of(message));
 }
 
-/// The gradients of a message are complete, and nothing else needs them.
+/// The gradients of a message are complete, and nothing else needs them; the update reads them for their norms too.
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
-  take_squared_norms(message);
-  update_parameters(message, 1.0);
+  MessageUpdate<ExecutionSpace, Scalar> updates(space_, block_squares_);
+  add_updates(message, 1.0, updates);
+  updates.launch();
+  part_sums(space_, Kokkos::subview(block_squares_, std::pair(std::size_t{0}, updates.parts().extent())),
+            updates.parts(), partial_squares_, squares_of(message));
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::update_parameters(std::size_t message, double gradient_scale) {
-  MessageUpdate<ExecutionSpace, Scalar> updates(space_);
+void Optimizer<ExecutionSpace, Scalar>::add_updates(std::size_t message, double gradient_scale,
+                                                    MessageUpdate<ExecutionSpace, Scalar>& updates) {
   for (std::size_t i = 0; i < states_.size(); ++i)
     if (message_of_[i] == message) states_[i]->update({learning_rate_, gradient_scale, rounding_of(i)}, updates);
-  updates.launch();
 }
 
 template <class ExecutionSpace, class Scalar>

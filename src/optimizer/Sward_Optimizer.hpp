@@ -111,14 +111,17 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
  private:
   using State = ParameterOptimizer<ExecutionSpace, Scalar>;
   using Message = LayerMessage<ExecutionSpace, Real<Scalar>>;
+  using Doubles = Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   void plan_workspace(Arena<ExecutionSpace>& arena, const std::vector<Matrix>& weights, std::size_t tokens);
   void plan_messages(Arena<ExecutionSpace>& arena);
   void plan_form(Arena<ExecutionSpace>& arena, Message& message, const ParameterInfo& first_parameter);
+  std::size_t most_blocks_of_a_message() const;
   Rounding rounding_of(std::size_t parameter) const;
   void take_squared_norms(std::size_t message);
   void update_message(std::size_t message);
-  void update_parameters(std::size_t message, double gradient_scale);
+  void add_updates(std::size_t message, double gradient_scale, MessageUpdate<ExecutionSpace, Scalar>& updates);
+  Doubles squares_of(std::size_t message) const;
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
 
@@ -130,8 +133,9 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::vector<Message> messages_;
   std::vector<std::size_t> message_of_;  ///< by parameter
   std::vector<VectorParts> parts_;       ///< by message: its parameters, whose numbers follow each other
-  Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> squares_;
-  Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> partial_squares_;
+  Doubles squares_;
+  Doubles partial_squares_;
+  typename MessageUpdate<ExecutionSpace, Scalar>::Squares block_squares_;  ///< of one message that is updated at once
   std::vector<double> host_squares_;
   typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;  ///< that occur in the update
   ExecutionSpace space_;

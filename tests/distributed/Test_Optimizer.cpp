@@ -30,6 +30,17 @@ INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
                                            trial(false, 0, 1, 0, 0.0, 2.0, 3), trial(true, 3, 3, 0, 0.1, 0.0, 1, true),
                                            trial(true, 2, 4, 5, 0.0, 1.5, 3, true)));
 
+/// Inside the backward pass, where updates take the norms of the gradients that they read.
+TEST(OptimizerAtOnce, AgreesWithReference) {
+  Communicator<MpiSpace> communicator;
+  if (communicator.size() > 1) GTEST_SKIP() << "layers are updated at once on one rank";
+  for (const bool grass : {true, false}) {
+    TrialOptions options = trial(grass, 3, 3, 2, 0.1, 0.0, 1);
+    options.updates_at_once = true;
+    compare_with_reference(options, communicator);
+  }
+}
+
 /// Two matrices and an optimizer that selects by norm in every fourth update.
 class SmallOptimizer {
  public:

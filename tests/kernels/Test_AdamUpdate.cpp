@@ -52,10 +52,11 @@ void agrees_with_definition(std::size_t rows, std::size_t columns, const AdamSte
     }
   operands.update(step);
   // Terms of the first moment may cancel, so its error, and the step's, is one of their size and not of the result's:
-  // three roundings of at most 1/2 in the moment, seven more in the step, which for these moments is below 4.
+  // three roundings of at most 1/2 in the moment, seven more in the step, which for these moments is below 4. GPUs
+  // approximate a root and a quotient, and are off by three more.
   EXPECT_TRUE(all_close(operands.first, first, 0, 2 * tolerance)) << step.count;
   EXPECT_TRUE(all_close(operands.second, second, 5 * tolerance, 0)) << step.count;
-  EXPECT_TRUE(all_close(operands.output, output, 7 * tolerance, 8 * tolerance)) << step.count;
+  EXPECT_TRUE(all_close(operands.output, output, 10 * tolerance, 8 * tolerance)) << step.count;
 }
 
 TYPED_TEST(AdamUpdate, AgreesWithDefinition) {

@@ -222,7 +222,42 @@ TYPED_TEST(GrassUpdate, UpdatesALayerAtOnce) {
   updates_a_layer_at_once<float, BFloat16, TypeParam>(6e-8, 0x1p-7);
 }
 
-/// The bits of weights in BFloat16: those of the same update in float, rounded with the definition's random bits.
+/// The sums of squares that an update writes: of every block of the gradient, which clipping does not scale.
+template <class Scalar, class Space>
+void writes_squares_of_blocks(const Shape& shape, std::size_t offset) {
+  const auto memory = given_selection<Space>(shape.rows, scales(shape.rows.size()), shape.extent, shape.side);
+  const Operands<Scalar, Scalar, Space> x(shape, offset);
+  const auto gradient = Expected::as_double(x.gradient);
+  auto update =
+      grass_row_update(memory.selection(), adam_step, rate, 0.1, Rounding{}, x.gradient, x.first, x.second, x.weight);
+  const auto squares = poisoned_vector<Scalar, Space>(update.blocks());
+  update.write_squares(squares);
+  launch_updates("Sward::grass_update", Space(), UpdateBatch<decltype(update), 1>{1, {update}});
+  const std::size_t blocks = (gradient.extent(1) + 255) / 256;
+  ASSERT_EQ(squares.extent(0), gradient.extent(0) * blocks);
+  const auto expected = make_vector<double, Kokkos::HostSpace>(squares.extent(0), [&](std::size_t i) {
+    double sum = 0;
+    for (std::size_t j = i % blocks * 256; j < std::min(gradient.extent(1), (i % blocks + 1) * 256); ++j)
+      sum += gradient(i / blocks, j) * gradient(i / blocks, j);
+    return sum;
+  });
+  // Sums of up to 256 positive terms in at least eight lanes, then these in pairs: 32 + 5 roundings.
+  EXPECT_TRUE(all_close(squares, expected, 38 * (sizeof(Scalar) == 4 ? 0x1p-24 : 0x1p-53), 0));
+  EXPECT_THROW(update.write_squares(poisoned_vector<Scalar, Space>(squares.extent(0) + 1)), ExtentError);
+}
+
+TYPED_TEST(GrassUpdate, WritesTheSquaresOfBlocks) {
+  for (const Side side : {Side::rows, Side::columns})
+    for (const std::size_t other : {1, 37, 704}) {
+      writes_squares_of_blocks<float, TypeParam>({side, 12, other, {0, 3, 4, 11}}, 0);
+      writes_squares_of_blocks<float, TypeParam>({side, 12, other, {0, 0, 2, 7, 7, 7, 11, 11}}, 1);
+      writes_squares_of_blocks<double, TypeParam>({side, 12, other, {0, 0, 2, 7, 7, 7, 11, 11}}, 0);
+    }
+  writes_squares_of_blocks<float, TypeParam>({Side::columns, 1200, 5, many_rows(600)}, 0);
+}
+
+/// The bits of weights in BFloat16: those of the same update in float, rounded with the random bits of the last slot
+/// that holds their row.
 template <class Space>
 void rounds_weights_as_defined(const Shape& shape, std::size_t offset) {
   const auto memory = given_selection<Space>(shape.rows, scales(shape.rows.size()), shape.extent, shape.side);
@@ -243,8 +278,14 @@ void rounds_weights_as_defined(const Shape& shape, std::size_t offset) {
   for (std::size_t i = 0; i < values.extent(0); ++i)
     for (std::size_t j = 0; j < values.extent(1); ++j) {
       const int row = static_cast<int>(shape.by_rows() ? i : j);
-      const bool is_selected = std::binary_search(shape.rows.begin(), shape.rows.end(), row);
-      const std::uint32_t random = random_piece(draw, i * values.extent(1) + j);
+      const auto end = std::upper_bound(shape.rows.begin(), shape.rows.end(), row);
+      const bool is_selected = std::binary_search(shape.rows.begin(), end, row);
+      const int slot = static_cast<int>(end - shape.rows.begin()) - 1;
+      const int columns = static_cast<int>(shape.gradient_columns());
+      const std::uint32_t random =
+          is_selected ? random_piece(draw, RoundedValue::weight, shape.by_rows() ? slot : static_cast<int>(i),
+                                     shape.by_rows() ? static_cast<int>(j) : slot, columns)
+                      : 0;
       const BFloat16 rounded = is_selected ? BFloat16::stochastic(values(i, j), random) : start(i, j);
       ASSERT_EQ(by_draw(i, j).bits(), rounded.bits()) << i << ", " << j;
       ASSERT_EQ(to_nearest(i, j).bits(), BFloat16(values(i, j)).bits()) << i << ", " << j;

@@ -26,7 +26,7 @@ constexpr Draw draw{5, 77, 2};
 
 /// Stores values as a moment.
 template <class Space, class Stored, class Values>
-void store_all(const Stored& moment, const Values& values) {
+void store_all(const Stored& moment, const Draw& given_draw, const Values& values) {
   const int columns = static_cast<int>(values.extent(1));
   using Member = typename Kokkos::TeamPolicy<Space>::member_type;
   Kokkos::parallel_for(
@@ -35,13 +35,15 @@ void store_all(const Stored& moment, const Values& values) {
         const int row = team.league_rank();
         for_each_block(team, columns, [&](const int block) {
           typename Stored::Lane lane;
+          PieceBits<Space> bits;
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
             moment.load(piece, lane);
+            bits.draw(given_draw, piece, columns);
             lane.unpack(piece.count);
             for_each_element<BlockLanes<Space>::width>(piece.count,
                                                        [&](const int k) { lane[k] = values(row, piece.begin + k); });
           });
-          moment.store(team, row, block, lane);
+          moment.store(team, row, block, columns, bits, lane);
         });
       });
 }
@@ -72,8 +74,8 @@ template <MomentOrder order, class Element, class Space>
 auto round_trip(const Matrix<float, Space>& values, const Draw& given_draw = draw) {
   const OwnedMoment<Element, Space> owned(values.extent(0), values.extent(1));
   const auto kept = poisoned_matrix<float, Space>(values.extent(0), values.extent(1));
-  const Moment<order, Space, decltype(owned.storage)> moment(owned.storage, given_draw);
-  store_all<Space>(moment, values);
+  const Moment<order, Space, decltype(owned.storage)> moment(owned.storage);
+  store_all<Space>(moment, given_draw, values);
   load_all<Space>(moment, kept);
   return to_host(kept);
 }
@@ -94,13 +96,6 @@ TYPED_TEST(Moments, InFloatAreKeptExactly) {
   EXPECT_TRUE(all_close((round_trip<MomentOrder::second, float>(values)), values, 0, 0));
 }
 
-/// The definition of the random bits: numbers from 2^46 (first) or 2^47 (second) on, shared by eight elements.
-std::uint32_t expected_piece(int order, std::uint64_t element) {
-  const RandomBits bits = random_bits(draw, (std::uint64_t(1) << (45 + order)) + element / 8);
-  const std::uint64_t word = element % 8 < 4 ? bits.first : bits.second;
-  return static_cast<std::uint32_t>(word >> (16 * (element % 4)) & 0xffffU);
-}
-
 TYPED_TEST(Moments, InTwoBytesAreRoundedWithTheirOwnBits) {
   for (const std::size_t columns : {264, 77}) {
     const auto values = wide_values<TypeParam>(3, columns, true);
@@ -109,9 +104,12 @@ TYPED_TEST(Moments, InTwoBytesAreRoundedWithTheirOwnBits) {
     const auto second = round_trip<MomentOrder::second, BFloat16>(values);
     for (std::size_t i = 0; i < 3; ++i)
       for (std::size_t j = 0; j < columns; ++j) {
-        const std::uint64_t element = i * columns + j;
-        ASSERT_EQ(first(i, j), BFloat16::stochastic(given(i, j), expected_piece(1, element))) << i << ", " << j;
-        ASSERT_EQ(second(i, j), BFloat16::stochastic(given(i, j), expected_piece(2, element))) << i << ", " << j;
+        const auto expected = [&](RoundedValue value) {
+          const auto row = static_cast<int>(i), column = static_cast<int>(j);
+          return BFloat16::stochastic(given(i, j), random_piece(draw, value, row, column, static_cast<int>(columns)));
+        };
+        ASSERT_EQ(first(i, j), expected(RoundedValue::first_moment)) << i << ", " << j;
+        ASSERT_EQ(second(i, j), expected(RoundedValue::second_moment)) << i << ", " << j;
       }
   }
 }
@@ -191,7 +189,7 @@ TYPED_TEST(Moments, ThatAreZeroStayZeroAndSecondOnesThatAreNotDoNotBecomeIt) {
 TYPED_TEST(Moments, OfMemoryThatIsZeroAreZero) {
   const OwnedMoment<EightBits, TypeParam> owned(2, 300);
   const auto kept = poisoned_matrix<float, TypeParam>(2, 300);
-  const Moment<MomentOrder::second, TypeParam, MomentCodes<TypeParam>> moment(owned.storage, draw);
+  const Moment<MomentOrder::second, TypeParam, MomentCodes<TypeParam>> moment(owned.storage);
   EXPECT_EQ(owned.storage.extent(0), 2U);
   EXPECT_EQ(owned.storage.extent(1), 300U);
   load_all<TypeParam>(moment, kept);

@@ -19,11 +19,11 @@ TYPED_TEST_SUITE(RoundingOfWeights, TestSpaces);
 
 constexpr Draw draw{3, 1000, 7};
 
-/// The definition: 16 bits of the 128 of number (i n + j) / 8, counted from the lowest.
-std::uint32_t expected_piece(std::uint64_t element) {
-  const RandomBits bits = random_bits(draw, element / 8);
+/// The definition: 16 bits of the 128 of number i ceil(n / 8) + j / 8, counted from the lowest.
+std::uint32_t expected_piece(std::size_t row, std::size_t column, std::size_t columns, std::size_t shift) {
+  const RandomBits bits = random_bits(draw, row * ((columns + 7) / 8) + column / 8);
   const std::uint64_t words[2] = {bits.first, bits.second};
-  const std::uint64_t bit = 16 * (element % 8);
+  const std::size_t bit = 16 * ((column + shift) % 8);
   return static_cast<std::uint32_t>(words[bit / 64] >> (bit % 64) & 0xffffU);
 }
 
@@ -41,13 +41,15 @@ void store_all(const Values& values, const Rounding& rounding, const Weight& by_
           for_each_lane(team, row, block, columns, [&](const LanePiece& piece) {
             LaneValues<Space, Weight> lane;
             lane.attach(by_lanes, piece);
+            PieceBits<Space> bits;
+            bits.draw(rounding.draw, piece, columns);
             for_each_element<BlockLanes<Space>::width>(piece.count, [&](const int k) {
               lane[k] = values(row, piece.begin + k);
               const int column = piece.begin + k;
               one_by_one(row, column) = rounded_weight<typename Weight::non_const_value_type>(
-                  rounding, lane[k], random_piece(rounding.draw, element_number(row, column, columns)));
+                  rounding, lane[k], random_piece(rounding.draw, RoundedValue::weight, row, column, columns));
             });
-            store_weights(by_lanes, piece, in_packs, rounding, lane);
+            store_weights(by_lanes, piece, in_packs, rounding, bits, lane);
           });
         });
       });
@@ -76,7 +78,7 @@ void rounds_as_defined(std::size_t rows, std::size_t columns, std::size_t offset
     for (std::size_t j = 0; j < columns; ++j) {
       const std::size_t element = offset + i * columns + j;
       const std::string where = std::to_string(i) + ", " + std::to_string(j) + " of " + std::to_string(columns);
-      const BFloat16 expected = BFloat16::stochastic(given(i, j), expected_piece(i * columns + j));
+      const BFloat16 expected = BFloat16::stochastic(given(i, j), expected_piece(i, j, columns, 0));
       ASSERT_EQ(by_draw(element).bits(), expected.bits()) << where;
       ASSERT_EQ(by_draw_singly(element).bits(), expected.bits()) << where;
       ASSERT_EQ(to_nearest(element).bits(), BFloat16(given(i, j)).bits()) << where;
@@ -87,7 +89,7 @@ void rounds_as_defined(std::size_t rows, std::size_t columns, std::size_t offset
 TYPED_TEST(RoundingOfWeights, FollowsItsDefinition) {
   for (const std::size_t offset : {0, 1, 8}) {
     rounds_as_defined<TypeParam>(3, 264, offset);  // packs, a short last block
-    rounds_as_defined<TypeParam>(2, 77, offset);   // rows that share numbers of the stream
+    rounds_as_defined<TypeParam>(2, 77, offset);   // rows that end within a number of the stream
     rounds_as_defined<TypeParam>(5, 1, offset);
   }
 }
@@ -104,12 +106,15 @@ TYPED_TEST(RoundingOfWeights, LeavesFloatAndDoubleAlone) {
   EXPECT_TRUE(all_close(more_doubles, values, 0, 0));
 }
 
-TEST(Rounding, StreamsOfWeightsAndMomentsDoNotMeet) {
-  // Element numbers of a weight stay below 2^49, those of its first moment below 2^50, and numbers of Philox below
-  // 2^48.
-  const auto last = element_number(2147483647, 65535, 65536);
-  EXPECT_LT(last, std::uint64_t(1) << 49);
-  EXPECT_EQ(random_piece(draw, 8 * last + 3), expected_piece(8 * last + 3));
+TEST(Rounding, GivesTheValuesOfAnElementDifferentPieces) {
+  for (int column = 0; column < 16; ++column) {
+    const auto at = static_cast<std::size_t>(column);
+    const auto piece = [&](RoundedValue value) { return random_piece(draw, value, 2, column, 13); };
+    EXPECT_EQ(piece(RoundedValue::weight), expected_piece(2, at, 13, 0));
+    EXPECT_EQ(piece(RoundedValue::first_moment), expected_piece(2, at, 13, 3));
+    EXPECT_EQ(piece(RoundedValue::second_moment), expected_piece(2, at, 13, 5));
+  }
+  EXPECT_LT(stream_number(2147483647, 65535, 65536), std::uint64_t(1) << 48);  // what random_bits takes
 }
 
 }  // namespace

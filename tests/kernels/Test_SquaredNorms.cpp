@@ -28,7 +28,7 @@ void agrees_with_definition(const std::vector<std::size_t>& lengths) {
   const VectorParts parts = parts_of(lengths);
   const std::size_t count = lengths.size();
   const auto values = random_vector<Scalar, Space>(parts.ends[count - 1], 1);
-  const auto partials = poisoned_vector<double, Space>(VectorParts::most * squared_norm_slices<Space>);
+  const auto partials = poisoned_vector<double, Space>(part_sums_workspace<Space>);
   const auto squares = poisoned_vector<double, Space>(count);
   squared_norms(Space(), values, parts, partials, squares);
   const auto host = to_host(values);
@@ -53,7 +53,7 @@ TYPED_TEST(SquaredNorms, AgreeWithDefinition) {
 TYPED_TEST(SquaredNorms, ShowWhatIsNotFiniteInItsPartAlone) {
   const auto values = random_vector<float, TypeParam>(300, 1);
   Kokkos::deep_copy(Kokkos::subview(values, 150), std::numeric_limits<float>::quiet_NaN());
-  const auto partials = poisoned_vector<double, TypeParam>(VectorParts::most * squared_norm_slices<TypeParam>);
+  const auto partials = poisoned_vector<double, TypeParam>(part_sums_workspace<TypeParam>);
   const auto squares = poisoned_vector<double, TypeParam>(3);
   squared_norms(TypeParam(), values, parts_of({100, 100, 100}), partials, squares);
   const auto host = to_host(squares);
@@ -64,7 +64,7 @@ TYPED_TEST(SquaredNorms, ShowWhatIsNotFiniteInItsPartAlone) {
 
 TYPED_TEST(SquaredNorms, RefuseExtentsThatDoNotFit) {
   const auto values = random_vector<float, TypeParam>(10, 1);
-  const auto partials = poisoned_vector<double, TypeParam>(VectorParts::most * squared_norm_slices<TypeParam>);
+  const auto partials = poisoned_vector<double, TypeParam>(part_sums_workspace<TypeParam>);
   const auto squares = poisoned_vector<double, TypeParam>(2);
   EXPECT_THROW(squared_norms(TypeParam(), values, parts_of({4, 5}), partials, squares), ExtentError);
   EXPECT_THROW(squared_norms(TypeParam(), values, parts_of({10}), partials, squares), ExtentError);

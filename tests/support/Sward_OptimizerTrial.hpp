@@ -23,7 +23,8 @@ struct TrialOptions {
   double clip = 0.0;
   std::size_t micro_batches = 1;
   long updates = 8;
-  bool writes_columns = false;  ///< columns that are wanted are handed over in place of factors
+  bool writes_columns = false;   ///< columns that are wanted are handed over in place of factors
+  bool updates_at_once = false;  ///< as in OptimizerOptions
 };
 
 /// Random factors of every rank and micro-batch of an update; the same on all ranks.
@@ -69,6 +70,7 @@ inline void compare_with_reference(const TrialOptions& trial, ProcessGroup& comm
   options.grass = trial.grass;
   options.adam.weight_decay = trial.weight_decay;
   options.clip = trial.clip;
+  options.updates_at_once = trial.updates_at_once;
   options.grass_constants.rank = static_cast<std::int64_t>(trial.rank);
   options.grass_constants.selection = Selection::top_r;
   options.grass_constants.refresh_interval = trial.refresh_interval;

@@ -1,0 +1,57 @@
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "Sward_AllClose.hpp"
+#include "Sward_PartSums.hpp"
+#include "Sward_RandomViews.hpp"
+#include "Sward_TestSpaces.hpp"
+
+namespace {
+
+using namespace Sward;
+using namespace Sward::Test;
+
+template <class Space>
+class PartSums : public ::testing::Test {};
+TYPED_TEST_SUITE(PartSums, TestSpaces);
+
+template <class Scalar, class Space>
+void agrees_with_definition(const std::vector<std::size_t>& lengths) {
+  VectorParts parts;
+  for (const std::size_t length : lengths) parts.add(length);
+  ASSERT_EQ(static_cast<std::size_t>(parts.count), lengths.size());
+  const auto values = random_vector<Scalar, Space>(parts.extent(), 1, 0, 1);
+  const auto partials = poisoned_vector<double, Space>(part_sums_workspace<Space>);
+  const auto sums = poisoned_vector<double, Space>(lengths.size());
+  part_sums(Space(), values, parts, partials, sums);
+  const auto host = to_host(values);
+  const auto expected = make_vector<double, Kokkos::HostSpace>(lengths.size(), [&](std::size_t part) {
+    double sum = 0.0;
+    for (std::size_t i = parts.begin(static_cast<int>(part)); i < parts.ends[part]; ++i)
+      sum += static_cast<double>(host(i));
+    return sum;
+  });
+  // Positive terms in double: an error of less than one rounding a term.
+  EXPECT_TRUE(all_close(sums, expected, static_cast<double>(parts.extent()) * 0x1p-52, 0));
+}
+
+TYPED_TEST(PartSums, AgreeWithDefinition) {
+  for (const std::vector<std::size_t>& lengths :
+       {std::vector<std::size_t>{1}, {3, 1, 4}, {1000, 24, 5461}, {64 * 256, 8, 100000}, {5, 0, 7}}) {
+    agrees_with_definition<float, TypeParam>(lengths);
+    agrees_with_definition<double, TypeParam>(lengths);
+  }
+}
+
+TEST(PartSumsOfLongParts, TakeMoreSlices) {
+  VectorParts parts;
+  parts.add(16383);
+  EXPECT_EQ(part_slices<Kokkos::Serial>(parts), 1);
+  parts.add(3 * 16384);
+  EXPECT_EQ(part_slices<Kokkos::Serial>(parts), 3);
+  parts.add(std::size_t{1} << 30);
+  EXPECT_EQ(part_slices<Kokkos::Serial>(parts), most_part_slices<Kokkos::Serial>);
+}
+
+}  // namespace
