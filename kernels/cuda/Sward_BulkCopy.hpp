@@ -72,6 +72,12 @@ __device__ __forceinline__ void load_tile(const CUtensorMap& map, std::uint32_t 
       : "memory");
 }
 
+/// Starts to bring a tile into the second-level cache.
+__device__ __forceinline__ void prefetch_tile(const CUtensorMap& map, int x, int y) {
+  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global.tile [%0, {%1, %2}];" ::"l"(&map), "r"(x), "r"(y)
+               : "memory");
+}
+
 /// The same to the same addresses of all blocks in `mask`, and their barriers.
 __device__ __forceinline__ void load_tile_to_all(const CUtensorMap& map, std::uint32_t target, std::uint32_t barrier,
                                                  int x, int y, std::uint16_t mask) {

@@ -127,7 +127,8 @@ __device__ __forceinline__ void start_row(const RmsNormOperands<T>& o, const Pla
       if (j >= o.columns) continue;
       start_copy(memory.pack(stage, 0, k), o.output_gradient + row * o.output_gradient_stride + j);
       start_copy(memory.pack(stage, 1, k), o.input + row * o.input_stride + j);
-      start_copy(memory.pack(stage, 2, k), o.input_gradient + row * o.input_gradient_stride + j);
+      if (o.adds_to_input_gradient)
+        start_copy(memory.pack(stage, 2, k), o.input_gradient + row * o.input_gradient_stride + j);
     }
   }
   end_copies();
@@ -164,7 +165,7 @@ __device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const M
   write_columns(o.normed_columns[1], list, memory.normed(turn), pitch, first, rows);
 }
 
-/// input_gradient += inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
+/// input_gradient (+)= inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
 /// adds up dY x inverse, the weight's gradient, of its columns over all of them.
 template <class T, int count, bool writes_columns>
 __global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
@@ -205,7 +206,7 @@ __global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
       if (!is_row || place.column(k) >= o.columns) continue;
       unpack(above[k], *memory.pack(stage, 0, k));
       unpack(x[k], *memory.pack(stage, 1, k));
-      before[k] = *memory.pack(stage, 2, k);
+      before[k] = o.adds_to_input_gradient ? *memory.pack(stage, 2, k) : make_uint4(0, 0, 0, 0);
       float factor[N];
       unpack(factor, weight[k]);
 #pragma unroll

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "Sward_BulkCopy.hpp"
 #include "Sward_Piece.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
@@ -58,6 +59,27 @@ __device__ __forceinline__ void copy_rows(const Panel<head_size>& panel, int tar
     address += step * Panel<head_size>::row_bytes;
     from += step * stride;
   }
+}
+
+/// By one thread: queues the copies of a head's rows, whose bytes the barrier counts. Rows after a sequence's end are
+/// those of the next one, or zeros: they have no weight in anything that is written.
+template <int head_size>
+__device__ __forceinline__ void load_rows(const CUtensorMap& map, const Panel<head_size>& panel, std::uint32_t barrier,
+                                          int column, int token, int rows) {
+#pragma unroll 1
+  for (int row = 0; row < rows; row += tile_rows)
+#pragma unroll
+    for (int part = 0; part < head_size / 64; ++part)
+      load_tile(map, panel.piece(row, 8 * part), barrier, column + 64 * part, token + row);
+}
+
+/// By one thread: starts to bring a head's rows into the second-level cache.
+template <int head_size>
+__device__ __forceinline__ void prefetch_rows(const CUtensorMap& map, int column, int token, int rows) {
+#pragma unroll 1
+  for (int row = 0; row < rows; row += tile_rows)
+#pragma unroll
+    for (int part = 0; part < head_size / 64; ++part) prefetch_tile(map, column + 64 * part, token + row);
 }
 
 /// Waits until at most `pending` groups of this block's copies are under way.
@@ -190,24 +212,34 @@ __device__ __forceinline__ void gather_row(float (&row)[head_size / 32][8], cons
     }
 }
 
-/// Turns a gathered row backwards by its token's angles.
+/// The angles that a thread needs for a gathered row.
 template <int head_size>
-__device__ __forceinline__ void rotate_back(float (&row)[head_size / 32][8], const float* cosine, const float* sine) {
+struct RowAngles {
+  Angles of[head_size / 64];
+
+  __device__ __forceinline__ void load(const float* cosine, const float* sine) {
+#pragma unroll
+    for (int i = 0; i < head_size / 64; ++i) {
+      const int angle = (4 * i + static_cast<int>(threadIdx.x % 4)) * 8;
+      load_floats(of[i].cosine, cosine + angle);
+      load_floats(of[i].sine, sine + angle);
+    }
+  }
+};
+
+/// Turns a gathered row backwards.
+template <int head_size>
+__device__ __forceinline__ void rotate_back(float (&row)[head_size / 32][8], const RowAngles<head_size>& angles) {
   constexpr int half = head_size / 64;
 #pragma unroll
-  for (int i = 0; i < half; ++i) {
-    const int angle = (4 * i + static_cast<int>(threadIdx.x % 4)) * 8;
-    Angles angles;
-    load_floats(angles.cosine, cosine + angle);
-    load_floats(angles.sine, sine + angle);
+  for (int i = 0; i < half; ++i)
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       const float a = row[i][j];
       const float b = row[i + half][j];
-      row[i][j] = a * angles.cosine[j] + b * angles.sine[j];
-      row[i + half][j] = b * angles.cosine[j] - a * angles.sine[j];
+      row[i][j] = a * angles.of[i].cosine[j] + b * angles.of[i].sine[j];
+      row[i + half][j] = b * angles.of[i].cosine[j] - a * angles.of[i].sine[j];
     }
-  }
 }
 
 /// Rounds a gathered row and writes it, each thread its pieces.

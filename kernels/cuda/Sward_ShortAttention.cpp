@@ -4,6 +4,7 @@
 
 #include "Sward_RotaryRows.hpp"
 #include "Sward_ShortAttentionLaunch.hpp"
+#include "Sward_TensorMap.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
@@ -20,6 +21,7 @@ struct ForwardOperands {
   const float* sine;
   std::uint16_t* output;
   float* logsumexp;
+  CUtensorMap map;  ///< of `packed`, in tiles of 64 rows
   unsigned resident_blocks;
 };
 
@@ -33,25 +35,29 @@ struct ForwardPanels {
         value(address + 2 * Panel<head_size>::bytes(rows), rows) {}
 };
 
-/// All of the head's q, k and v into shared memory.
+/// All of the head's q, k and v into shared memory. `barriers` are two, in shared memory too.
 template <int head_size>
-__device__ __forceinline__ void load_panels(const ForwardOperands& o, const ForwardPanels<head_size>& panels, int rows,
-                                            int sequence, int head, int key_head) {
+__device__ __forceinline__ void load_panels(const ForwardOperands& o, const ForwardPanels<head_size>& panels,
+                                            std::uint32_t barriers, int rows, int sequence, int head, int key_head) {
   const ShortAttentionShape& shape = o.shape;
-  const std::uint16_t* const query =
-      o.packed + std::int64_t{sequence} * shape.length * shape.packed_stride + head * head_size;
-  const std::uint16_t* const key = query + (shape.heads + key_head - head) * head_size;
-  const std::uint16_t* const value = key + shape.key_value_heads * head_size;
-  copy_rows<head_size, block_threads>(panels.query, 0, query, shape.packed_stride, rows, shape.length);
-  copy_rows<head_size, block_threads>(panels.key, 0, key, shape.packed_stride, rows, shape.length);
-  end_copies();
-  copy_rows<head_size, block_threads>(panels.value, 0, value, shape.packed_stride, rows, shape.length);
-  end_copies();
+  if (threadIdx.x == 0) {
+    const int token = sequence * shape.length;
+    create_barrier(barriers, 1);
+    create_barrier(barriers + barrier_bytes, 1);
+    publish_barriers();
+    arrive_and_expect(barriers, 2 * Panel<head_size>::bytes(rows));
+    load_rows(o.map, panels.query, barriers, head * head_size, token, rows);
+    load_rows(o.map, panels.key, barriers, (shape.heads + key_head) * head_size, token, rows);
+    arrive_and_expect(barriers + barrier_bytes, Panel<head_size>::bytes(rows));
+    load_rows(o.map, panels.value, barriers + barrier_bytes,
+              (shape.heads + shape.key_value_heads + key_head) * head_size, token, rows);
+  }
   RowRotation<head_size, block_threads, 1024 / block_threads> rotation{o.cosine, o.sine, shape.length, {}};
   rotation.load(0);
-  wait_for_copies<1>();
+  __syncthreads();
+  wait_for_phase(barriers, 0);
   rotation.apply_all(0, panels.query, panels.key);
-  wait_for_copies<0>();
+  wait_for_phase(barriers + barrier_bytes, 0);
 }
 
 /// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
@@ -63,15 +69,11 @@ __device__ __forceinline__ void prefetch_panels(const ForwardOperands& o, unsign
   const int sequence = static_cast<int>(number) / shape.heads;
   const int head = static_cast<int>(number) % shape.heads;
   const int key_head = head / (shape.heads / shape.key_value_heads);
-  const std::uint16_t* const tokens = o.packed + std::int64_t{sequence} * shape.length * shape.packed_stride;
-  for (int row = static_cast<int>(threadIdx.x); row < shape.length; row += block_threads)
-#pragma unroll
-    for (int column = 0; column < head_size; column += 64) {
-      const std::uint16_t* const token = tokens + row * shape.packed_stride + column;
-      prefetch_line(token + head * head_size);
-      prefetch_line(token + (shape.heads + key_head) * head_size);
-      prefetch_line(token + (shape.heads + shape.key_value_heads + key_head) * head_size);
-    }
+  const int token = sequence * shape.length;
+  if (threadIdx.x != 0) return;
+  prefetch_rows<head_size>(o.map, head * head_size, token, shape.length);
+  prefetch_rows<head_size>(o.map, (shape.heads + key_head) * head_size, token, shape.length);
+  prefetch_rows<head_size>(o.map, (shape.heads + shape.key_value_heads + key_head) * head_size, token, shape.length);
 }
 
 /// Softmax so far of the thread's two rows: maximum of the scores, and the thread's part of the sum.
@@ -161,7 +163,10 @@ __global__ void __launch_bounds__(block_threads, head_size == 64 ? 2 : 1)
                                         blocks * tile_rows);
   const int head = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
-  load_panels(o, panels, blocks * tile_rows, sequence, head, head / (o.shape.heads / o.shape.key_value_heads));
+  const std::uint32_t barriers = static_cast<std::uint32_t>(__cvta_generic_to_shared(memory)) +
+                                 3 * static_cast<std::uint32_t>(Panel<head_size>::bytes(blocks * tile_rows));
+  load_panels(o, panels, barriers, blocks * tile_rows, sequence, head,
+              head / (o.shape.heads / o.shape.key_value_heads));
   publish_to_products();
   prefetch_panels<head_size>(o, blockIdx.y * gridDim.x + blockIdx.x + o.resident_blocks);
   // Later queries see more keys: to and fro among the warpgroups, from the last block on, is nearly even.
@@ -178,7 +183,7 @@ void launch(cudaStream_t stream, ForwardOperands o) {
   const int rows = (o.shape.length + tile_rows - 1) / tile_rows * tile_rows;
   launch_kernel("Sward::short_attention", stream, attention_kernel<head_size>,
                 dim3(static_cast<unsigned>(o.shape.heads), static_cast<unsigned>(o.shape.sequences)), block_threads,
-                3 * Panel<head_size>::bytes(rows), o);
+                3 * Panel<head_size>::bytes(rows) + 2 * static_cast<int>(barrier_bytes), o);
 }
 
 }  // namespace
@@ -195,9 +200,18 @@ bool short_attention_serves(const ShortAttentionShape& shape) {
 void short_attention(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed, const float* cosine,
                      const float* sine, void* output, float* logsumexp) {
   require_served("Sward::short_attention", shape);
-  const ForwardOperands operands{shape, static_cast<const std::uint16_t*>(packed), cosine,
-                                 sine,  static_cast<std::uint16_t*>(output),       logsumexp,
-                                 0};
+  if (shape.sequences == 0) return;
+  const ForwardOperands operands{
+      shape,
+      static_cast<const std::uint16_t*>(packed),
+      cosine,
+      sine,
+      static_cast<std::uint16_t*>(output),
+      logsumexp,
+      map_tiles({packed, std::int64_t{shape.sequences} * shape.length,
+                 std::int64_t{shape.heads + 2 * shape.key_value_heads} * shape.head_size, shape.packed_stride},
+                tile_rows),
+      0};
   if (shape.head_size == 64)
     launch<64>(stream, operands);
   else

@@ -5,6 +5,8 @@
 #include "Sward_ShortAttentionGradient.hpp"
 #include "Sward_ShortAttentionLaunch.hpp"
 #include "Sward_ShortAttentionParts.hpp"
+#include "Sward_TensorMap.hpp"
+#include "Sward_WantedOfHead.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
@@ -18,20 +20,36 @@ constexpr int warpgroups = head_size == 64 ? 3 : 2;
 template <int head_size>
 struct WholeHead {
   Panels<head_size> queries, keys;
+  std::uint32_t barriers;  ///< of the first panels, and of the second ones
   Statistics* statistics;
+  std::uint16_t* results;  ///< 64 x head_size of each warpgroup, if columns are wanted
+  WantedOfHead* wanted;
   int* next_item;
 
-  __device__ WholeHead(unsigned char* memory, int rows) : WholeHead(shared_address(memory), rows) {
-    statistics = reinterpret_cast<Statistics*>(memory + 4 * Panel<head_size>::bytes(rows));
-    next_item = reinterpret_cast<int*>(statistics + rows);
+  __device__ WholeHead(unsigned char* memory, int rows, bool has_results) : WholeHead(shared_address(memory), rows) {
+    unsigned char* const rest = memory + 4 * Panel<head_size>::bytes(rows);
+    barriers = shared_address(rest);
+    statistics = reinterpret_cast<Statistics*>(rest + 2 * barrier_bytes);
+    results = reinterpret_cast<std::uint16_t*>(statistics + rows);
+    wanted = reinterpret_cast<WantedOfHead*>(results + (has_results ? all_results : 0));
+    next_item = reinterpret_cast<int*>(wanted + 1);
   }
 
-  static int bytes(int rows) {
-    return 4 * Panel<head_size>::bytes(rows) + rows * static_cast<int>(sizeof(Statistics)) +
-           (1 + warpgroups<head_size>)*static_cast<int>(sizeof(int));
+  /// Without results, 256 tokens leave more to the first-level cache, where the rotary tables are.
+  static int bytes(int rows, bool has_results) {
+    return 4 * Panel<head_size>::bytes(rows) +
+           static_cast<int>(2 * barrier_bytes + static_cast<unsigned>(rows) * sizeof(Statistics) +
+                            (has_results ? all_results : 0) * sizeof(std::uint16_t) + sizeof(WantedOfHead) +
+                            (1 + warpgroups<head_size>)*sizeof(int));
+  }
+
+  __device__ std::uint16_t* result() const {
+    return results + threadIdx.x / warpgroup_threads * (tile_rows * head_size);
   }
 
  private:
+  static constexpr int all_results = warpgroups<head_size> * tile_rows * head_size;
+
   __device__ WholeHead(std::uint32_t address, int rows)
       : queries{Panel<head_size>(address, rows), Panel<head_size>(address + Panel<head_size>::bytes(rows), rows)},
         keys{Panel<head_size>(address + 2 * Panel<head_size>::bytes(rows), rows),
@@ -42,24 +60,29 @@ struct WholeHead {
   }
 };
 
+/// By one thread: starts the loading of a head.
+template <int head_size>
+__device__ __forceinline__ void start_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
+                                           int token, int head) {
+  create_barrier(panels.barriers, 1);
+  create_barrier(panels.barriers + barrier_bytes, 1);
+  publish_barriers();
+  arrive_and_expect(panels.barriers, 2 * Panel<head_size>::bytes(rows));
+  load_rows(o.packed_map, panels.queries.first, panels.barriers, head * head_size, token, rows);
+  load_rows(o.packed_map, panels.keys.first, panels.barriers, o.key_column(head), token, rows);
+  arrive_and_expect(panels.barriers + barrier_bytes, 2 * Panel<head_size>::bytes(rows));
+  load_rows(o.output_gradient_map, panels.queries.second, panels.barriers + barrier_bytes, head * head_size, token,
+            rows);
+  load_rows(o.packed_map, panels.keys.second, panels.barriers + barrier_bytes, o.value_column(head), token, rows);
+}
+
 template <int head_size>
 __device__ __forceinline__ void load_head(const BackwardOperands& o, const WholeHead<head_size>& panels, int rows,
                                           int sequence, int head) {
   constexpr int threads = warpgroups<head_size> * warpgroup_threads;
   const ShortAttentionShape& shape = o.shape;
   const std::int64_t token = std::int64_t{sequence} * shape.length;
-  const std::uint16_t* const packed = o.packed + token * shape.packed_stride;
-  copy_rows<head_size, threads>(panels.queries.first, 0, packed + head * head_size, shape.packed_stride, rows,
-                                shape.length);
-  copy_rows<head_size, threads>(panels.keys.first, 0, packed + o.key_column(head), shape.packed_stride, rows,
-                                shape.length);
-  end_copies();
-  copy_rows<head_size, threads>(panels.queries.second, 0,
-                                o.output_gradient + token * shape.output_gradient_stride + head * head_size,
-                                shape.output_gradient_stride, rows, shape.length);
-  copy_rows<head_size, threads>(panels.keys.second, 0, packed + o.value_column(head), shape.packed_stride, rows,
-                                shape.length);
-  end_copies();
+  if (threadIdx.x == 0) start_head(o, panels, rows, static_cast<int>(token), head);
   QueryOutputs<head_size, threads, (2048 + threads - 1) / threads> outputs{
       o.output + token * shape.output_stride + head * head_size,
       shape.output_stride,
@@ -72,10 +95,27 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   outputs.load(0);
   RowRotation<head_size, threads, (1024 + threads - 1) / threads> rotation{o.cosine, o.sine, shape.length, {}};
   rotation.load(0);
-  wait_for_copies<1>();
+  panels.wanted->find(o.wanted, head, head_size);
+  __syncthreads();
+  wait_for_phase(panels.barriers, 0);
   rotation.apply_all(0, panels.queries.first, panels.keys.first);
-  wait_for_copies<0>();
+  wait_for_phase(panels.barriers + barrier_bytes, 0);
   outputs.finish_all(panels.statistics, panels.queries.second, 0);
+}
+
+/// Writes a sum, and the wanted columns of it.
+template <int head_size, Part part>
+__device__ __forceinline__ void write_result(const BackwardOperands& o, const WholeHead<head_size>& head,
+                                             const float (&sum)[head_size / 2], float factor, int sequence,
+                                             int first_row, const TilePlace& place, int number) {
+  constexpr int index = static_cast<int>(part);
+  const WrittenColumns<std::uint16_t>& slice = o.wanted.of[index];
+  std::uint16_t* const copy = slice.count > 0 ? head.result() : nullptr;
+  write_gradient<head_size, part>(o, sum, factor, sequence, first_row, place, number, copy);
+  if (copy == nullptr) return;
+  const int row = static_cast<int>(threadIdx.x % warpgroup_threads / 32) * 16;
+  write_slots<head_size>(slice, *head.wanted, index, copy + row * head_size,
+                         std::int64_t{sequence} * o.shape.length + first_row + row, o.shape.length - first_row - row);
 }
 
 template <int head_size>
@@ -90,8 +130,8 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
     add_tile<Side::keys, head_size, tile_rows>(key_sum, value_sum, head.keys, block * tile_rows, head.queries, queries,
                                                head.statistics + queries, place, scale * log2_of_e,
                                                queries - block * tile_rows);
-  write_gradient<head_size, false>(o, value_sum, 1, sequence, block * tile_rows, place, o.value_column(number));
-  write_gradient<head_size, true>(o, key_sum, scale, sequence, block * tile_rows, place, o.key_column(number));
+  write_result<head_size, Part::values>(o, head, value_sum, 1, sequence, block * tile_rows, place, number);
+  write_result<head_size, Part::keys>(o, head, key_sum, scale, sequence, block * tile_rows, place, number);
 }
 
 template <int head_size>
@@ -106,7 +146,7 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
     add_tile<Side::queries, head_size, tile_rows>(sum, none, head.queries, block * tile_rows, head.keys, keys,
                                                   head.statistics + block * tile_rows, place, scale * log2_of_e,
                                                   keys - block * tile_rows);
-  write_gradient<head_size, true>(o, sum, scale, sequence, block * tile_rows, place, number * head_size);
+  write_result<head_size, Part::queries>(o, head, sum, scale, sequence, block * tile_rows, place, number);
 }
 
 /// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
@@ -117,18 +157,17 @@ __device__ __forceinline__ void prefetch_head(const BackwardOperands& o, unsigne
   if (number >= static_cast<unsigned>(shape.sequences * shape.heads)) return;
   const int sequence = static_cast<int>(number) / shape.heads;
   const int head = static_cast<int>(number) % shape.heads;
-  for (int row = static_cast<int>(threadIdx.x); row < shape.length; row += warpgroups<head_size> * warpgroup_threads) {
-    const std::int64_t token = std::int64_t{sequence} * shape.length + row;
-#pragma unroll
-    for (int column = head * head_size; column < (head + 1) * head_size; column += 64) {
-      const std::uint16_t* const packed = o.packed + token * shape.packed_stride + column;
-      prefetch_line(packed);
-      prefetch_line(packed + o.key_column(0));
-      prefetch_line(packed + o.value_column(0));
-      prefetch_line(o.output_gradient + token * shape.output_gradient_stride + column);
-      prefetch_line(o.output + token * shape.output_stride + column);
-    }
+  const int token = sequence * shape.length;
+  if (threadIdx.x == 0) {
+    prefetch_rows<head_size>(o.packed_map, head * head_size, token, shape.length);
+    prefetch_rows<head_size>(o.packed_map, o.key_column(head), token, shape.length);
+    prefetch_rows<head_size>(o.packed_map, o.value_column(head), token, shape.length);
+    prefetch_rows<head_size>(o.output_gradient_map, head * head_size, token, shape.length);
   }
+  for (int row = static_cast<int>(threadIdx.x); row < shape.length; row += warpgroups<head_size> * warpgroup_threads)
+#pragma unroll
+    for (int column = head * head_size; column < (head + 1) * head_size; column += 64)
+      prefetch_line(o.output + std::int64_t{token + row} * shape.output_stride + column);
 }
 
 /// The next piece of work for a warpgroup: the same number for all its threads.
@@ -148,7 +187,7 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
     whole_head_kernel(const __grid_constant__ BackwardOperands o) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
-  const WholeHead<head_size> head(memory, blocks * tile_rows);
+  const WholeHead<head_size> head(memory, blocks * tile_rows, are_columns_wanted(o.wanted));
   const int number = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
   if (threadIdx.x == 0) *head.next_item = 0;
@@ -167,15 +206,23 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
 
 constexpr int most_shared_bytes = 227 * 1024;
 
+int blocks_of(const ShortAttentionShape& shape) { return (shape.length + tile_rows - 1) / tile_rows; }
+
+template <int head_size>
+bool fits_whole(const ShortAttentionShape& shape) {
+  return shape.heads == shape.key_value_heads &&
+         WholeHead<head_size>::bytes(blocks_of(shape) * tile_rows, true) <= most_shared_bytes;
+}
+
 template <int head_size>
 void launch(cudaStream_t stream, const BackwardOperands& o) {
-  const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
-  const int bytes = WholeHead<head_size>::bytes(blocks * tile_rows);
+  const int blocks = blocks_of(o.shape);
   const auto sequences = static_cast<unsigned>(o.shape.sequences);
   const char* const name = "Sward::short_attention_backward";
-  if (o.shape.heads == o.shape.key_value_heads && bytes <= most_shared_bytes) {
+  if (fits_whole<head_size>(o.shape)) {
     launch_kernel(name, stream, whole_head_kernel<head_size>, dim3(static_cast<unsigned>(o.shape.heads), sequences),
-                  warpgroups<head_size> * warpgroup_threads, bytes, o);
+                  warpgroups<head_size> * warpgroup_threads,
+                  WholeHead<head_size>::bytes(blocks * tile_rows, are_columns_wanted(o.wanted)), o);
     return;
   }
   const int part_bytes = Parts<head_size>::bytes(blocks * tile_rows);
@@ -188,19 +235,33 @@ void launch(cudaStream_t stream, const BackwardOperands& o) {
 
 }  // namespace
 
+bool short_attention_writes_columns(const ShortAttentionShape& shape) {
+  return shape.head_size == 64 ? fits_whole<64>(shape) : fits_whole<128>(shape);
+}
+
 void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed,
                               const float* cosine, const float* sine, const void* output, const float* logsumexp,
-                              const void* output_gradient, void* packed_gradient) {
+                              const void* output_gradient, void* packed_gradient, const PackedColumns& wanted) {
   require_served("Sward::short_attention_backward", shape);
-  const BackwardOperands operands{shape,
-                                  static_cast<const std::uint16_t*>(packed),
-                                  cosine,
-                                  sine,
-                                  static_cast<const std::uint16_t*>(output),
-                                  logsumexp,
-                                  static_cast<const std::uint16_t*>(output_gradient),
-                                  static_cast<std::uint16_t*>(packed_gradient),
-                                  0};
+  if (are_columns_wanted(wanted) && !short_attention_writes_columns(shape))
+    throw std::runtime_error("Sward::short_attention_backward: writes no columns for " + describe(shape));
+  if (shape.sequences == 0) return;
+  const std::int64_t tokens = std::int64_t{shape.sequences} * shape.length;
+  const std::int64_t columns = std::int64_t{shape.heads + 2 * shape.key_value_heads} * shape.head_size;
+  const BackwardOperands operands{
+      shape,
+      static_cast<const std::uint16_t*>(packed),
+      cosine,
+      sine,
+      static_cast<const std::uint16_t*>(output),
+      logsumexp,
+      static_cast<const std::uint16_t*>(output_gradient),
+      static_cast<std::uint16_t*>(packed_gradient),
+      wanted,
+      map_tiles({packed, tokens, columns, shape.packed_stride}, tile_rows),
+      map_tiles({output_gradient, tokens, std::int64_t{shape.heads} * shape.head_size, shape.output_gradient_stride},
+                tile_rows),
+      0};
   if (shape.head_size == 64)
     launch<64>(stream, operands);
   else

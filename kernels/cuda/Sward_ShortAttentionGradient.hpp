@@ -3,6 +3,7 @@
 // The backward pass of one 64 x 64 tile of the scores. It is taken twice, transposed the second time, so that a sum
 // over queries (dk, dv) and a sum over keys (dq) both stay in registers and nothing is added up through memory.
 
+#include "Sward_BulkCopy.hpp"
 #include "Sward_RotaryRows.hpp"
 #include "Sward_ShortAttention.hpp"
 #include "Sward_WarpgroupProduct.hpp"
@@ -10,6 +11,9 @@
 namespace Sward {
 
 inline constexpr float log2_of_e = 1.4426950408889634F;
+
+/// Parts of a packed row, in this order.
+enum class Part { queries, keys, values };
 
 struct BackwardOperands {
   ShortAttentionShape shape;
@@ -20,10 +24,18 @@ struct BackwardOperands {
   const float* logsumexp;
   const std::uint16_t* output_gradient;
   std::uint16_t* packed_gradient;
+  PackedColumns wanted;
+  CUtensorMap packed_map, output_gradient_map;  ///< in tiles of 64 rows
   unsigned resident_blocks;
 
   __device__ int key_column(int head) const { return (shape.heads + head) * shape.head_size; }
   __device__ int value_column(int head) const { return (shape.heads + shape.key_value_heads + head) * shape.head_size; }
+
+  /// First column of a head's queries, keys or values.
+  __device__ int column(Part part, int head) const {
+    if (part == Part::queries) return head * shape.head_size;
+    return part == Part::keys ? key_column(head) : value_column(head);
+  }
 };
 
 /// What the rows of the tile are, and whose gradients are summed up.
@@ -126,10 +138,12 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   float gradient[width / 2];
   begin_products();
   multiply_rows(weights, own.first, own_row, streamed.first, streamed_row);
+  end_group();
   multiply_rows(gradient, own.second, own_row, streamed.second, streamed_row);
   end_group();
-  wait_for_products<0>(weights, gradient);
+  wait_for_products<1>(weights);
   restore_weights<side>(weights, queries, place, scale, shift);
+  wait_for_products<0>(gradient);
 #pragma unroll
   for (int i = 0; i < width / 2; ++i)
     gradient[i] = weights[i] * (gradient[i] - statistics_of<side>(queries, place, i).delta);
@@ -144,22 +158,32 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   wait_for_products<0>(sum, values);
 }
 
-/// Writes a 64 x head_size sum, of which the thread has two rows, from column `column` of the packed gradient on.
-template <int head_size, bool is_rotated>
+/// Writes a 64 x head_size sum, of which the thread has two rows, to the head's place in the packed gradient, and to
+/// `copy` unless that is null.
+template <int head_size, Part part>
 __device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2],
                                                float factor, int sequence, int first_row, const TilePlace& place,
-                                               int column) {
+                                               int head, std::uint16_t* copy) {
+  const std::int64_t first_token = std::int64_t{sequence} * o.shape.length + first_row;
+  const std::int64_t stride = o.shape.packed_gradient_stride;
+  std::uint16_t* const rows = o.packed_gradient + first_token * stride + o.column(part, head);
+  RowAngles<head_size> angles[2];
+  if constexpr (part != Part::values) {
 #pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    const int row = first_row + place.row + 8 * part;
-    const bool is_valid = row < o.shape.length;
-    const std::int64_t token = std::int64_t{sequence} * o.shape.length + row;
+    for (int half = 0; half < 2; ++half) {
+      const int angle = min(first_row + place.row + 8 * half, o.shape.length - 1) * (head_size / 2);
+      angles[half].load(o.cosine + angle, o.sine + angle);
+    }
+  }
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = place.row + 8 * half;
     float values[head_size / 32][8];
-    gather_row<head_size>(values, sum, part, factor);
-    if (!is_valid) continue;
-    const int angle = row * (head_size / 2);
-    if constexpr (is_rotated) rotate_back<head_size>(values, o.cosine + angle, o.sine + angle);
-    write_row<head_size>(values, o.packed_gradient + token * o.shape.packed_gradient_stride + column);
+    gather_row<head_size>(values, sum, half, factor);
+    if (first_row + row >= o.shape.length) continue;
+    if constexpr (part != Part::values) rotate_back<head_size>(values, angles[half]);
+    write_row<head_size>(values, rows + row * stride);
+    if (copy != nullptr) write_row<head_size>(values, copy + row * head_size);
   }
 }
 

@@ -32,7 +32,6 @@ template <class Operands>
 void launch_kernel(const char* function, cudaStream_t stream, void (*kernel)(Operands), dim3 grid, int threads,
                    int shared_bytes, Operands operands) {
   const ShortAttentionShape& shape = operands.shape;
-  if (shape.sequences == 0) return;
   const auto bytes = static_cast<std::size_t>(shared_bytes);
   int device = 0, multiprocessors = 0, blocks = 0;
   check_launch(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes), function,

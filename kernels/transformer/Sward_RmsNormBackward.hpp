@@ -12,6 +12,7 @@
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
+#include "Sward_DeviceSlice.hpp"
 #include "Sward_RmsNormGradients.hpp"
 #endif
 
@@ -29,12 +30,19 @@ struct RmsNormColumns {
   ColumnSlice<ExecutionSpace, Scalar> normed[2];
 };
 
-/// The part of rms_norm_backward for the input: input_gradient += inverse (weight dY - x inverse^2 mean(dY weight x)).
+/// Whether a gradient of rms_norm_backward is added to what is there; else it is overwritten, whatever it holds.
+struct RmsNormAdded {
+  bool input_gradient = true;
+  bool weight_gradient = true;
+};
+
+/// The part of rms_norm_backward for the input: input_gradient (+)= inverse (weight dY - x inverse^2 mean(dY weight
+/// x)).
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
           class Wanted>
 void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
                              const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
-                             const Wanted& wanted) {
+                             const Wanted& wanted, bool is_added) {
   using Scalar = typename InputGradient::non_const_value_type;
   using Sum = SumTerm<typename Input::non_const_value_type>;
   const int columns = static_cast<int>(input.extent(1));
@@ -52,9 +60,11 @@ void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& 
         const auto along = static_cast<Real<Scalar>>(cube * product / columns);
         for_each_chunk(team, columns, [&](const int begin, const int end) {
           SWARD_INDEPENDENT_ITERATIONS
-          for (int j = begin; j < end; ++j)
-            input_gradient(row, j) = static_cast<Scalar>(
-                input_gradient(row, j) + (inverse * weight(j) * output_gradient(row, j) - along * input(row, j)));
+          for (int j = begin; j < end; ++j) {
+            const Real<Scalar> before = is_added ? static_cast<Real<Scalar>>(input_gradient(row, j)) : Real<Scalar>(0);
+            input_gradient(row, j) =
+                static_cast<Scalar>(before + (inverse * weight(j) * output_gradient(row, j) - along * input(row, j)));
+          }
         });
         team.team_barrier();
         const auto normed = [&](int, const int j) { return static_cast<Scalar>(input(row, j) * inverse * weight(j)); };
@@ -64,10 +74,10 @@ void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& 
       });
 }
 
-/// The part of rms_norm_backward for the weight: weight_gradient(j) += sum_i dY(i, j) x(i, j) inverse(i).
+/// The part of rms_norm_backward for the weight: weight_gradient(j) (+)= sum_i dY(i, j) x(i, j) inverse(i).
 template <class ExecutionSpace, class OutputGradient, class Input, class InverseRms, class WeightGradient>
 void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                              const InverseRms& inverse_rms, const WeightGradient& weight_gradient) {
+                              const InverseRms& inverse_rms, const WeightGradient& weight_gradient, bool is_added) {
   using Scalar = typename WeightGradient::non_const_value_type;
   column_sums(
       "Sward::rms_norm_backward::weight", space, static_cast<int>(input.extent(0)), static_cast<int>(input.extent(1)),
@@ -75,20 +85,12 @@ void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient&
         return static_cast<double>(output_gradient(i, j)) * static_cast<double>(input(i, j)) *
                static_cast<double>(inverse_rms(i));
       },
-      KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Scalar>(sum); });
+      KOKKOS_LAMBDA(const int j, const double sum) {
+        weight_gradient(j) = (is_added ? weight_gradient(j) : Scalar(0)) + static_cast<Scalar>(sum);
+      });
 }
 
 #ifdef KOKKOS_ENABLE_CUDA
-/// Elements as the kernels beside Kokkos take them.
-template <class Scalar>
-using DeviceElement = std::conditional_t<std::is_same_v<Scalar, BFloat16>, std::uint16_t, Scalar>;
-
-template <class ExecutionSpace, class Scalar>
-WrittenColumns<DeviceElement<Scalar>> written_columns(const ColumnSlice<ExecutionSpace, Scalar>& slice) {
-  return {slice.columns.data(), reinterpret_cast<DeviceElement<Scalar>*>(slice.values.data()),
-          static_cast<std::int64_t>(slice.values.stride(0)), static_cast<int>(slice.columns.extent(0))};
-}
-
 template <class T, class... Others>
 inline constexpr bool is_one_type = (std::is_same_v<T, Others> && ...);
 
@@ -115,7 +117,8 @@ template <class ExecutionSpace, class OutputGradient, class Input, class Weight,
 void rms_norm_backward_in_one_pass(const ExecutionSpace& space, const OutputGradient& output_gradient,
                                    const Input& input, const Weight& weight, const InverseRms& inverse_rms,
                                    const InputGradient& input_gradient, const Partials& partials,
-                                   const WeightGradient& weight_gradient, const Wanted& wanted) {
+                                   const WeightGradient& weight_gradient, const Wanted& wanted,
+                                   const RmsNormAdded& added) {
   using Element = DeviceElement<typename Input::non_const_value_type>;
   using Value = typename WeightGradient::non_const_value_type;
   const auto elements = [](const auto& view) { return reinterpret_cast<const Element*>(view.data()); };
@@ -133,32 +136,37 @@ void rms_norm_backward_in_one_pass(const ExecutionSpace& space, const OutputGrad
                                  inverse_rms.data(),
                                  reinterpret_cast<Element*>(input_gradient.data()),
                                  stride(input_gradient),
+                                 added.input_gradient,
                                  partials.data(),
                                  static_cast<int>(partials.extent(0)),
                                  written_columns(wanted.input_gradient),
                                  {written_columns(wanted.normed[0]), written_columns(wanted.normed[1])}});
   }
+  const bool is_added = added.weight_gradient;
   column_sums(
       "Sward::rms_norm_backward::weight", space, static_cast<int>(partials.extent(0)),
       static_cast<int>(partials.extent(1)),
       KOKKOS_LAMBDA(const int i, const int j) { return static_cast<double>(partials(i, j)); },
-      KOKKOS_LAMBDA(const int j, const double sum) { weight_gradient(j) += static_cast<Value>(sum); });
+      KOKKOS_LAMBDA(const int j, const double sum) {
+        weight_gradient(j) = (is_added ? weight_gradient(j) : Value(0)) + static_cast<Value>(sum);
+      });
 }
 #else
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InputGradient>
 inline constexpr bool may_be_rms_norm_gradients = false;
 #endif
 
-/// Gradients of rms_norm, added to input_gradient (b x n) and weight_gradient (n). inverse_rms is what rms_norm wrote;
-/// partials is workspace of rms_norm_partial_rows<ExecutionSpace> x n in Real of the input's type. `wanted` columns are
-/// written besides. The sum over tokens has a fixed order: the same bits at any number of threads.
+/// Gradients of rms_norm, in input_gradient (b x n) and weight_gradient (n): added to them, unless `added` says else.
+/// inverse_rms is what rms_norm wrote; partials is workspace of rms_norm_partial_rows<ExecutionSpace> x n in Real of
+/// the input's type. `wanted` columns are written besides. The sum over tokens has a fixed order: the same bits at any
+/// number of threads.
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
           class Partials, class WeightGradient>
-void rms_norm_backward(
-    const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input, const Weight& weight,
-    const InverseRms& inverse_rms, const InputGradient& input_gradient, const Partials& partials,
-    const WeightGradient& weight_gradient,
-    const RmsNormColumns<ExecutionSpace, typename InputGradient::non_const_value_type>& wanted = {}) {
+void rms_norm_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
+                       const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
+                       const Partials& partials, const WeightGradient& weight_gradient,
+                       const RmsNormColumns<ExecutionSpace, typename InputGradient::non_const_value_type>& wanted = {},
+                       const RmsNormAdded& added = {}) {
   static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 &&
                     InputGradient::rank() == 2 && Partials::rank() == 2 && WeightGradient::rank() == 1,
                 "Sward::rms_norm_backward: weight, its gradient and inverse_rms must be vectors, the others matrices");
@@ -177,10 +185,11 @@ void rms_norm_backward(
   if constexpr (may_be_rms_norm_gradients<ExecutionSpace, OutputGradient, Input, Weight, InputGradient>) {
     if (uses_rms_norm_gradients(output_gradient, input, weight, input_gradient))
       return rms_norm_backward_in_one_pass(space, output_gradient, input, weight, inverse_rms, input_gradient, partials,
-                                           weight_gradient, wanted);
+                                           weight_gradient, wanted, added);
   }
-  rms_norm_input_gradient(space, output_gradient, input, weight, inverse_rms, input_gradient, wanted);
-  rms_norm_weight_gradient(space, output_gradient, input, inverse_rms, weight_gradient);
+  rms_norm_input_gradient(space, output_gradient, input, weight, inverse_rms, input_gradient, wanted,
+                          added.input_gradient);
+  rms_norm_weight_gradient(space, output_gradient, input, inverse_rms, weight_gradient, added.weight_gradient);
 }
 
 }  // namespace Sward

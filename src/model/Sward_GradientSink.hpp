@@ -17,7 +17,7 @@ enum class GradientFactor { output_gradient, input };
 ///
 /// An intermediate size that is padded has the padding in factors and dense gradients too, zeros all.
 /// For each micro-batch the model calls, for every parameter, `accept_factors` (matrices, once or in several pieces of
-/// the tokens), or `accept_columns` where it wrote the columns that the sink wants of one factor, or adds into
+/// the tokens), or `accept_columns` where it wrote the columns that the sink wants of one factor, or writes
 /// `dense_gradient` (embedding and norms), and then `complete`. Layers complete from the output head down to the
 /// embedding, so that a sink can send what is finished while the pass goes on.
 template <class ExecutionSpace, class Scalar>
@@ -31,6 +31,12 @@ class GradientSink {
       Kokkos::View<Real<Scalar>**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   using Slice = ColumnSlice<ExecutionSpace, Scalar>;
+
+  /// Memory for the gradient of a parameter, rows x columns as it.
+  struct DenseGradient {
+    GradientMatrix matrix;
+    bool has_parts;  ///< whether there are parts of it, to which is added; else it is overwritten, whatever it holds
+  };
 
   /// Slices that may be wanted and not yet accepted at a time.
   static constexpr std::size_t most_slices = 3;
@@ -51,8 +57,8 @@ class GradientSink {
   /// as soon as the work queued on the sink's instance is done, which is the instance the model runs on.
   virtual void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) = 0;
 
-  /// The gradient to add into, rows x columns as the parameter; for parameters whose gradient is no product.
-  virtual GradientMatrix dense_gradient(int parameter) = 0;
+  /// For parameters whose gradient is no product; the model adds or writes the whole of it.
+  virtual DenseGradient dense_gradient(int parameter) = 0;
 
   /// This micro-batch brings nothing more for the parameter.
   virtual void complete(int parameter) = 0;

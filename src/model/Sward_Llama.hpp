@@ -12,6 +12,7 @@
 #include "Sward_LlamaShape.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_Real.hpp"
+#include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryAttention.hpp"
 
 namespace Sward {
@@ -146,6 +147,9 @@ class Llama {
   void head(const ExecutionSpace& space, double loss_scale, Sink* sink);
   /// Columns of the hidden state's gradient for the layer's last matrix.
   Slice down_columns(std::size_t layer, Sink& sink) const;
+  /// Adds the gradient of a norm's input, from gradients_.normed, to that of the hidden state, or overwrites that.
+  void backward_norm(const ExecutionSpace& space, int norm, const Matrix& input, const Vector<Value>& inverse_rms,
+                     bool adds_to_hidden, Sink& sink, const RmsNormColumns<ExecutionSpace, Scalar>& wanted) const;
   /// Takes the columns of the hidden state's gradient that were written for its own last matrix, and returns those that
   /// it wrote for the matrix which the pass comes to next.
   Slice backward_mlp(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);

@@ -26,12 +26,6 @@ void deliver(Sink& sink, int parameter, GradientFactor factor, const Slice& slic
   sink.complete(parameter);
 }
 
-template <class Sink>
-auto dense_vector(Sink& sink, int parameter) {
-  const auto gradient = sink.dense_gradient(parameter);
-  return Kokkos::subview(gradient, 0, Kokkos::ALL);
-}
-
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
@@ -46,6 +40,16 @@ void Llama<ExecutionSpace, Scalar>::recompute_block(const ExecutionSpace& space,
 template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::down_columns(std::size_t layer, Sink& sink) const -> Slice {
   return sink.wanted_columns(blocks_[layer].down, GradientFactor::output_gradient, batch_.tokens());
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::backward_norm(const ExecutionSpace& space, int norm, const Matrix& input,
+                                                  const Vector<Value>& inverse_rms, bool adds_to_hidden, Sink& sink,
+                                                  const RmsNormColumns<ExecutionSpace, Scalar>& wanted) const {
+  const auto gradient = sink.dense_gradient(norm);
+  rms_norm_backward(space, gradients_.normed, input, norm_weight(norm), inverse_rms, gradients_.hidden,
+                    gradients_.norm_partials, Kokkos::subview(gradient.matrix, 0, Kokkos::ALL), wanted,
+                    {adds_to_hidden, gradient.has_parts});
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -68,8 +72,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
   const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
   const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
-  rms_norm_backward(space, g.normed, m.input, norm_weight(block.mlp_norm), m.inverse_rms, g.hidden, g.norm_partials,
-                    dense_vector(sink, block.mlp_norm), {of_output, {of_gate, of_up}});
+  backward_norm(space, block.mlp_norm, m.input, m.inverse_rms, true, sink, {of_output, {of_gate, of_up}});
   deliver(sink, block.gate, GradientFactor::input, of_gate, gate, m.normed);
   deliver(sink, block.up, GradientFactor::input, of_up, up, m.normed);
   sink.complete(block.mlp_norm);
@@ -85,17 +88,23 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
   linears_[layer].output.input_gradient(space, g.hidden, g.output);
   const AttentionShape shape = attention_shape();
+  const auto wanted = [&](int parameter) {
+    return sink.wanted_columns(parameter, GradientFactor::output_gradient, batch_.tokens());
+  };
+  const Slice of_query = wanted(block.query), of_key = wanted(block.key), of_value = wanted(block.value);
   with_first_keys([&](const auto& first_keys) {
     rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
-                              g.output, g.delta, g.query_key_value, attention_workspace_);
+                              g.output, g.delta, g.query_key_value, attention_workspace_, {of_query, of_key, of_value});
   });
-  deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
-  deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
-  deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
+  deliver(sink, block.query, GradientFactor::output_gradient, of_query, Matrix(queries_of(shape, g.query_key_value)),
+          a.normed);
+  deliver(sink, block.key, GradientFactor::output_gradient, of_key, Matrix(keys_of(shape, g.query_key_value)),
+          a.normed);
+  deliver(sink, block.value, GradientFactor::output_gradient, of_value, Matrix(values_of(shape, g.query_key_value)),
+          a.normed);
   linears_[layer].query_key_value.input_gradient(space, g.query_key_value, g.normed);
   const Slice of_down = layer > 0 ? down_columns(layer - 1, sink) : Slice();
-  rms_norm_backward(space, g.normed, hidden_[layer], norm_weight(block.attention_norm), a.inverse_rms, g.hidden,
-                    g.norm_partials, dense_vector(sink, block.attention_norm), {of_down, {}});
+  backward_norm(space, block.attention_norm, hidden_[layer], a.inverse_rms, true, sink, {of_down, {}});
   sink.complete(block.attention_norm);
   return of_down;
 }
@@ -106,18 +115,17 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   forward_blocks(space);
   head(space, loss_scale, &sink);
   if (head_ != embedding_) sink.complete(head_);
-  fill(space, gradients_.hidden, Scalar(0.0F));
   Slice hidden_columns = down_columns(blocks_.size() - 1, sink);
-  rms_norm_backward(space, gradients_.normed, hidden_.back(), norm_weight(final_norm_), final_inverse_rms_,
-                    gradients_.hidden, gradients_.norm_partials, dense_vector(sink, final_norm_), {hidden_columns, {}});
+  backward_norm(space, final_norm_, hidden_.back(), final_inverse_rms_, false, sink, {hidden_columns, {}});
   sink.complete(final_norm_);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {
     recompute_block(space, layer);
     hidden_columns = backward_mlp(space, layer, hidden_columns, sink);
     hidden_columns = backward_attention(space, layer, hidden_columns, sink);
   }
-  embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace,
-                     sink.dense_gradient(embedding_));
+  const auto gradient = sink.dense_gradient(embedding_);
+  if (!gradient.has_parts) fill(space, gradient.matrix, 0);  // most tokens of the vocabulary do not occur
+  embedding_backward(space, inputs_, gradients_.hidden, gradients_.embedding_workspace, gradient.matrix);
   sink.complete(embedding_);
 }
 

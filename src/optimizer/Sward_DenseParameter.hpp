@@ -1,6 +1,7 @@
 #pragma once
 
-#include "Sward_Fill.hpp"
+#include <utility>
+
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
@@ -15,6 +16,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
  public:
   using typename Base::ConstMatrix;
+  using typename Base::DenseGradient;
   using typename Base::GradientMatrix;
   using typename Base::Matrix;
 
@@ -35,19 +37,15 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     count_ = 0;
   }
 
-  void begin_update(const ExecutionSpace&, std::int64_t, bool) override { gradient_is_empty_ = true; }
+  void begin_update(const ExecutionSpace&, std::int64_t, bool) override { has_parts_ = false; }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
-    const Value keep = gradient_is_empty_ ? Value(0) : Value(1);
+    const Value keep = has_parts_ ? Value(1) : Value(0);
     matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, gradient_);
-    gradient_is_empty_ = false;
+    has_parts_ = true;
   }
 
-  GradientMatrix dense_gradient(const ExecutionSpace& space) override {
-    if (gradient_is_empty_) fill(space, gradient_, Value(0));
-    gradient_is_empty_ = false;
-    return gradient_;
-  }
+  DenseGradient dense_gradient() override { return {gradient_, std::exchange(has_parts_, true)}; }
 
   void complete(const ExecutionSpace&) override {}
 
@@ -75,7 +73,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   MomentPair<ExecutionSpace, Value> moments_;
   AdamConstants adam_;
   std::int64_t count_ = 0;
-  bool gradient_is_empty_ = true;
+  bool has_parts_ = false;
 };
 
 }  // namespace Sward

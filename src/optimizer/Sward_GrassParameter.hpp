@@ -59,6 +59,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
  public:
   using typename Base::ConstMatrix;
+  using typename Base::DenseGradient;
   using typename Base::GradientMatrix;
   using typename Base::Matrix;
   using typename Base::Slice;
@@ -134,7 +135,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     workspace_.gathered.give_back(wanted_);
   }
 
-  GradientMatrix dense_gradient(const ExecutionSpace&) override {
+  DenseGradient dense_gradient() override {
     throw std::logic_error("Sward::GrassParameter: " + info_.name + " takes factors, not a dense gradient");
   }
 

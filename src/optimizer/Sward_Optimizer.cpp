@@ -199,8 +199,8 @@ void Optimizer<ExecutionSpace, Scalar>::accept_columns(int parameter, ConstMatri
 }
 
 template <class ExecutionSpace, class Scalar>
-auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> GradientMatrix {
-  return states_[static_cast<std::size_t>(parameter)]->dense_gradient(space_);
+auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> DenseGradient {
+  return states_[static_cast<std::size_t>(parameter)]->dense_gradient();
 }
 
 template <class ExecutionSpace, class Scalar>

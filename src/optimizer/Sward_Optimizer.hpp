@@ -52,6 +52,7 @@ template <class ExecutionSpace, class Scalar>
 class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
  public:
   using typename GradientSink<ExecutionSpace, Scalar>::ConstMatrix;
+  using typename GradientSink<ExecutionSpace, Scalar>::DenseGradient;
   using typename GradientSink<ExecutionSpace, Scalar>::GradientMatrix;
   using typename GradientSink<ExecutionSpace, Scalar>::Matrix;
   using typename GradientSink<ExecutionSpace, Scalar>::Slice;
@@ -79,7 +80,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
   Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override;
   void accept_columns(int parameter, ConstMatrix other) override;
-  GradientMatrix dense_gradient(int parameter) override;
+  DenseGradient dense_gradient(int parameter) override;
   void complete(int parameter) override;
 
   /// Whether the update under way, or the last one, chooses rows: in every refresh_interval-th, and in the one after a

@@ -43,6 +43,7 @@ class ParameterOptimizer {
   using ConstMatrix = typename Sink::ConstMatrix;
   using GradientMatrix = typename Sink::GradientMatrix;
   using Slice = typename Sink::Slice;
+  using DenseGradient = typename Sink::DenseGradient;
 
   virtual ~ParameterOptimizer() = default;
 
@@ -61,8 +62,8 @@ class ParameterOptimizer {
   virtual void accept_columns(const ExecutionSpace&, ConstMatrix /*other*/) {
     throw std::logic_error("Sward::ParameterOptimizer::accept_columns: no columns were wanted");
   }
-  /// The gradient to add into, for parameters whose gradient is no product.
-  virtual GradientMatrix dense_gradient(const ExecutionSpace& space) = 0;
+  /// As of the sink.
+  virtual DenseGradient dense_gradient() = 0;
   /// The end of one micro-batch for this parameter.
   virtual void complete(const ExecutionSpace& space) = 0;
   /// Adds what is to be done to the weight and the state to `updates`, which is launched after the last parameter.

@@ -31,6 +31,7 @@ struct Norm {
   Vector<Real<Scalar>, Space> inverse_rms, weight_gradient;
   Matrix<Real<Scalar>, Space> partials;
   RmsNormColumns<Space, Scalar> wanted;
+  RmsNormAdded added;
 
   Norm(std::size_t rows, std::size_t columns, std::size_t partial_rows = rms_norm_partial_rows<Space>)
       : input(random_matrix<Scalar, Space>(rows, columns, 1, -2, 2)),
@@ -45,7 +46,8 @@ struct Norm {
   }
   void forward() const { rms_norm(Space(), input, weight, epsilon, inverse_rms, output); }
   void backward() const {
-    rms_norm_backward(Space(), above, input, weight, inverse_rms, input_gradient, partials, weight_gradient, wanted);
+    rms_norm_backward(Space(), above, input, weight, inverse_rms, input_gradient, partials, weight_gradient, wanted,
+                      added);
   }
 };
 
@@ -162,6 +164,34 @@ TYPED_TEST(RmsNormBackward, WritesWantedColumnsWithTheBitsOfTheWhole) {
     writes_wanted_columns<double, TypeParam>(rows, columns);
     writes_wanted_columns<float, TypeParam>(rows, columns);
     writes_wanted_columns<BFloat16, TypeParam>(rows, columns);
+  }
+}
+
+/// Whatever is overwritten does not matter, and the bits are those of a sum with zeros.
+template <class Scalar, class Space>
+void overwrites(std::size_t rows, std::size_t columns) {
+  Norm<Scalar, Space> over(rows, columns), zeros(rows, columns);
+  const OwnedSlice<Scalar, Space> slice(rows, columns, 2);
+  over.input_gradient = poisoned_matrix<Scalar, Space>(rows, columns);
+  over.weight_gradient = poisoned_vector<Real<Scalar>, Space>(columns);
+  over.added = {false, false};
+  over.wanted.input_gradient = slice.slice();
+  zeros.input_gradient = Matrix<Scalar, Space>("zeros", rows, columns);
+  zeros.weight_gradient = Vector<Real<Scalar>, Space>("zeros", columns);
+  over.backward();
+  zeros.backward();
+  EXPECT_TRUE(all_close(over.input_gradient, zeros.input_gradient, 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(over.weight_gradient, zeros.weight_gradient, 0, 0)) << rows << ", " << columns;
+  EXPECT_TRUE(all_close(slice.values, slice.expected(zeros.input_gradient), 0, 0)) << rows << ", " << columns;
+}
+
+TYPED_TEST(RmsNormBackward, OverwritesWhatIsNotAddedTo) {
+  for (const auto& [m, n] : {std::pair{1, 1}, {301, 64}, {533, 2048}, {5, 9000}}) {
+    const auto rows = static_cast<std::size_t>(m);
+    const auto columns = static_cast<std::size_t>(n);
+    overwrites<double, TypeParam>(rows, columns);
+    overwrites<float, TypeParam>(rows, columns);
+    overwrites<BFloat16, TypeParam>(rows, columns);
   }
 }
 

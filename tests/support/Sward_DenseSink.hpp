@@ -15,7 +15,7 @@ class DenseSink : public GradientSink<Kokkos::DefaultExecutionSpace, Scalar> {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
   using typename GradientSink<Space, Scalar>::ConstMatrix;
-  using typename GradientSink<Space, Scalar>::GradientMatrix;
+  using typename GradientSink<Space, Scalar>::DenseGradient;
 
   DenseSink(const Space& space, const std::vector<ParameterInfo>& parameters)
       : space_(space), completions(parameters.size(), 0) {
@@ -23,9 +23,12 @@ class DenseSink : public GradientSink<Kokkos::DefaultExecutionSpace, Scalar> {
       gradients.emplace_back("gradient", parameter.rows, parameter.columns);
   }
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
-    matrix_product(space_, Transpose::yes, Transpose::no, 1, output_gradient, input, 1, dense_gradient(parameter));
+    matrix_product(space_, Transpose::yes, Transpose::no, 1, output_gradient, input, 1,
+                   gradients[static_cast<std::size_t>(parameter)]);
   }
-  GradientMatrix dense_gradient(int parameter) override { return gradients[static_cast<std::size_t>(parameter)]; }
+  DenseGradient dense_gradient(int parameter) override {
+    return {gradients[static_cast<std::size_t>(parameter)], true};
+  }
   void complete(int parameter) override { ++completions[static_cast<std::size_t>(parameter)]; }
 
  private:

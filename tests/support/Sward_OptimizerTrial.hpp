@@ -119,7 +119,8 @@ inline void compare_with_reference(const TrialOptions& trial, ProcessGroup& comm
           if (parameters[p].kind == ParameterKind::norm) {
             const Dense own = product_of_factors(dy, x);
             const auto target = optimizer.dense_gradient(static_cast<int>(p));
-            for (std::size_t i = 0; i < own.values.size(); ++i) target.data()[i] += own.values[i];
+            for (std::size_t i = 0; i < own.values.size(); ++i)
+              target.matrix.data()[i] = own.values[i] + (target.has_parts ? target.matrix.data()[i] : 0.0);
           } else {
             hand_over(optimizer, static_cast<int>(p), dy, x, trial.writes_columns);
           }
