@@ -80,26 +80,37 @@ void quantize_rows_in_registers(const ExecutionSpace& space, const Input& input,
       });
 }
 
+/// One row of quantize_rows_in_two_passes. Not a lambda: nvcc's wrapper of one here calls a null pointer when several
+/// translation units hold it.
+template <class Input, class Factors, class Output>
+struct QuantizeRowInTwoPasses {
+  Input input;
+  Factors factors;
+  Output output;
+
+  template <class Team>
+  KOKKOS_FUNCTION void operator()(const Team& team) const {
+    const int row = team.league_rank();
+    const int columns = static_cast<int>(input.extent(1));
+    const float scale = float8_scale(team_maximum(team, columns, [&](const int j) {
+      return magnitude_or_infinity(static_cast<float>(input(row, j)) * factors(j));
+    }));
+    const float inverse = 1 / scale;
+    for_each_chunk(team, columns, [&](const int begin, const int end) {
+      SWARD_INDEPENDENT_ITERATIONS
+      for (int j = begin; j < end; ++j)
+        output.codes(row, j) = Float8(static_cast<float>(input(row, j)) * factors(j) * inverse);
+    });
+    Kokkos::single(Kokkos::PerTeam(team), [&] { output.scale(row) = scale; });
+  }
+};
+
 /// quantize_rows for rows of any length, which are read twice.
 template <class ExecutionSpace, class Input, class Factors, class Output>
 void quantize_rows_in_two_passes(const ExecutionSpace& space, const Input& input, const Factors& factors,
                                  const Output& output) {
-  const int columns = static_cast<int>(input.extent(1));
-  using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-  Kokkos::parallel_for(
-      "Sward::quantize_rows", row_policy(space, static_cast<int>(input.extent(0))), KOKKOS_LAMBDA(const Member& team) {
-        const int row = team.league_rank();
-        const float scale = float8_scale(team_maximum(team, columns, [&](const int j) {
-          return magnitude_or_infinity(static_cast<float>(input(row, j)) * factors(j));
-        }));
-        const float inverse = 1 / scale;
-        for_each_chunk(team, columns, [&](const int begin, const int end) {
-          SWARD_INDEPENDENT_ITERATIONS
-          for (int j = begin; j < end; ++j)
-            output.codes(row, j) = Float8(static_cast<float>(input(row, j)) * factors(j) * inverse);
-        });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { output.scale(row) = scale; });
-      });
+  Kokkos::parallel_for("Sward::quantize_rows", row_policy(space, static_cast<int>(input.extent(0))),
+                       QuantizeRowInTwoPasses<Input, Factors, Output>{input, factors, output});
 }
 
 /// Rounds the rows of X diag(f) to 8 bits, each with the scale that float8_scale gives its largest magnitude: X is

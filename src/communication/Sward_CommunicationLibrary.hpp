@@ -4,7 +4,7 @@ namespace Sward {
 
 /// Which library carries gradients.
 enum class CommunicationLibrary {
-  automatic,  ///< NCCL between devices where this build has it, MPI otherwise
+  automatic,  ///< NCCL where this build has it and each rank has a device of its own, MPI otherwise
   mpi,
   nccl
 };

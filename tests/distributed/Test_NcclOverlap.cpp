@@ -28,7 +28,7 @@ class MarkingSink : public Sink {
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
     sink_.accept_factors(parameter, output_gradient, input);
   }
-  GradientMatrix dense_gradient(int parameter) override { return sink_.dense_gradient(parameter); }
+  DenseGradient dense_gradient(int parameter) override { return sink_.dense_gradient(parameter); }
   void complete(int parameter) override {
     marks_[parameter] = mark();
     sink_.complete(parameter);

@@ -13,12 +13,21 @@
 
 namespace Sward::Test {
 
-/// A copy on the host, same layout; waits for all work.
+/// The extents of a view, without its strides.
+template <class View>
+Kokkos::LayoutRight extents_layout(const View& view) {
+  if constexpr (View::rank() == 1) return Kokkos::LayoutRight(view.extent(0));
+  return Kokkos::LayoutRight(view.extent(0), view.extent(1));
+}
+
+/// A copy on the host, in rows without padding; waits for all work.
 template <class View>
 auto to_host(const View& view) {
   Kokkos::fence("Sward::Test::to_host");
-  // Between two memories Kokkos copies contiguous views only.
-  const auto packed = Kokkos::create_mirror(typename View::memory_space{}, view);
+  // Between two memories Kokkos copies contiguous views only, and a mirror of one that is not has its stride.
+  static_assert(View::rank() <= 2, "Sward::Test::to_host: vectors and matrices alone");
+  const Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, typename View::memory_space> packed(
+      "packed", extents_layout(view));
   Kokkos::deep_copy(packed, view);
   return Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, packed);
 }
