@@ -17,7 +17,8 @@ namespace Sward {
 /// weight, k + 3 for its first moment and k + 5 for its second, modulo 8. So no two weights see the same bits, nor do
 /// two first moments or two second ones, nor the three values of one element; a weight shares them with moments of two
 /// other elements, in whose updates it has no part. A weight that has several slots takes the bits of the last. Where
-/// the gradient is a part of one that was split, its elements count as in the whole, so that bits do not depend on that.
+/// the gradient is a part of one that was split, its elements count as in the whole, so that bits do not depend on
+/// that.
 struct Rounding {
   bool stochastic = false;  ///< BFloat16 weights; otherwise they are rounded to the nearest
   Draw draw = {};           ///< of this update of this matrix; moments in BFloat16 or 8 bits always use it
