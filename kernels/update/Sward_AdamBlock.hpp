@@ -28,7 +28,7 @@ class AdamBlock {
   AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
             const First& first_moment, const Second& second_moment)
       : adam_(step),
-        draw_(rounding.draw),
+        rounding_(rounding),
         gradient_(gradient),
         first_moment_(first_moment),
         second_moment_(second_moment),
@@ -70,7 +70,7 @@ class AdamBlock {
   static constexpr bool draws = FirstMoment::draws || SecondMoment::draws;
 
   KOKKOS_INLINE_FUNCTION void draw(const LanePiece& piece, PieceBits<ExecutionSpace>& bits) const {
-    bits.draw(draw_, piece, columns());
+    bits.draw(rounding_.draw, rounding_.in_whole(piece), rounding_.columns > 0 ? rounding_.columns : columns());
   }
 
   /// Updates the moments of a block that was loaded, with the bits that were drawn for it, and hands the step
@@ -100,7 +100,7 @@ class AdamBlock {
   }
 
   AdamFormula<Value> adam_;
-  Draw draw_;
+  Rounding rounding_;
   Gradient gradient_;
   FirstMoment first_moment_;
   SecondMoment second_moment_;

@@ -9,6 +9,7 @@
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_ProductChoices.hpp"
+#include "Sward_SplitArray.hpp"
 #include "Sward_Tokenizer.hpp"
 
 namespace Sward {
@@ -29,18 +30,43 @@ std::vector<std::size_t> extents_of(const View& view) {
   return extents;
 }
 
+/// Extents in the file of what is visited with a split.
+template <class View>
+std::vector<std::size_t> extents_of_whole(const MatrixSplit& split) {
+  if (View::rank() == 2) return {split.rows, split.columns};
+  return {split.rows * split.columns};
+}
+
+/// On rank 0 the whole of a view that is split, as the file stores it.
+template <class T, class ExecutionSpace, class View>
+std::vector<T> gather_view(const ExecutionSpace& space, const ProcessGroup& group, const View& view,
+                           const MatrixSplit& split) {
+  if (view.size() == 0) return gather_whole(group, split, std::span<const T>());
+  const auto host = to_host(space, view);
+  return gather_whole(group, split, as_stored<T>(host));
+}
+
 template <class ExecutionSpace, class Value>
 class StateWriter : public StateVisitor<ExecutionSpace, Value> {
   using Base = StateVisitor<ExecutionSpace, Value>;
 
  public:
-  StateWriter(const ExecutionSpace& space, Hdf5File& file, std::string group)
-      : space_(space), file_(file), group_(std::move(group)) {
+  StateWriter(const ExecutionSpace& space, const ProcessGroup& ranks, Hdf5File& file, std::string group)
+      : space_(space), ranks_(ranks), file_(file), group_(std::move(group)) {
     file_.create_group(group_);
   }
-  void visit(const std::string& name, typename Base::Matrix values) override { write<Value>(name, values); }
-  void visit(const std::string& name, typename Base::HalfMatrix values) override { write<Hdf5BFloat16>(name, values); }
-  void visit(const std::string& name, typename Base::Codes values) override { write<std::uint8_t>(name, values); }
+  void visit(const std::string& name, typename Base::Matrix values, const MatrixSplit& split) override {
+    write_whole<Value>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::HalfMatrix values, const MatrixSplit& split) override {
+    write_whole<Hdf5BFloat16>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::Codes values, const MatrixSplit& split) override {
+    write_whole<std::uint8_t>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::Floats values, const MatrixSplit& split) override {
+    write_whole<float>(name, values, split);
+  }
   void visit(const std::string& name, typename Base::Integers values, int) override {
     write<std::int32_t>(name, values);
   }
@@ -53,10 +79,50 @@ class StateWriter : public StateVisitor<ExecutionSpace, Value> {
     const auto host = to_host(space_, view);
     file_.write(group_ + "/" + name, as_stored<T>(host), extents_of(view));
   }
+  template <class T, class View>
+  void write_whole(const std::string& name, const View& view, const MatrixSplit& split) {
+    if (!split.is_split()) return write<T>(name, view);
+    const std::vector<T> whole = gather_view<T>(space_, ranks_, view, split);
+    file_.write(group_ + "/" + name, std::span<const T>(whole), extents_of_whole<View>(split));
+  }
 
   ExecutionSpace space_;
+  const ProcessGroup& ranks_;
   Hdf5File& file_;
   std::string group_;
+};
+
+/// What the other ranks do while rank 0 writes.
+template <class ExecutionSpace, class Value>
+class StateSender : public StateVisitor<ExecutionSpace, Value> {
+  using Base = StateVisitor<ExecutionSpace, Value>;
+
+ public:
+  StateSender(const ExecutionSpace& space, const ProcessGroup& ranks) : space_(space), ranks_(ranks) {}
+  void visit(const std::string&, typename Base::Matrix values, const MatrixSplit& split) override {
+    send<Value>(values, split);
+  }
+  void visit(const std::string&, typename Base::HalfMatrix values, const MatrixSplit& split) override {
+    send<Hdf5BFloat16>(values, split);
+  }
+  void visit(const std::string&, typename Base::Codes values, const MatrixSplit& split) override {
+    send<std::uint8_t>(values, split);
+  }
+  void visit(const std::string&, typename Base::Floats values, const MatrixSplit& split) override {
+    send<float>(values, split);
+  }
+  void visit(const std::string&, typename Base::Integers, int) override {}
+  void visit(const std::string&, typename Base::Floats) override {}
+  void visit(const std::string&, std::int64_t&) override {}
+
+ private:
+  template <class T, class View>
+  void send(const View& view, const MatrixSplit& split) {
+    if (split.is_split()) gather_view<T>(space_, ranks_, view, split);
+  }
+
+  ExecutionSpace space_;
+  const ProcessGroup& ranks_;
 };
 
 template <class ExecutionSpace, class Value>
@@ -64,11 +130,20 @@ class StateReader : public StateVisitor<ExecutionSpace, Value> {
   using Base = StateVisitor<ExecutionSpace, Value>;
 
  public:
-  StateReader(const ExecutionSpace& space, const Hdf5File& file, std::string group)
-      : space_(space), file_(file), group_(std::move(group)) {}
-  void visit(const std::string& name, typename Base::Matrix values) override { read<Value>(name, values); }
-  void visit(const std::string& name, typename Base::HalfMatrix values) override { read<Hdf5BFloat16>(name, values); }
-  void visit(const std::string& name, typename Base::Codes values) override { read<std::uint8_t>(name, values); }
+  StateReader(const ExecutionSpace& space, int rank, const Hdf5File& file, std::string group)
+      : space_(space), rank_(rank), file_(file), group_(std::move(group)) {}
+  void visit(const std::string& name, typename Base::Matrix values, const MatrixSplit& split) override {
+    read_part<Value>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::HalfMatrix values, const MatrixSplit& split) override {
+    read_part<Hdf5BFloat16>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::Codes values, const MatrixSplit& split) override {
+    read_part<std::uint8_t>(name, values, split);
+  }
+  void visit(const std::string& name, typename Base::Floats values, const MatrixSplit& split) override {
+    read_part<float>(name, values, split);
+  }
   void visit(const std::string& name, typename Base::Integers values, int limit) override {
     for (const std::int32_t value : read<std::int32_t>(name, values))
       if (value < 0 || value >= limit)
@@ -84,12 +159,18 @@ class StateReader : public StateVisitor<ExecutionSpace, Value> {
   std::vector<T> read(const std::string& name, const View& view) {
     std::vector<T> values(view.size());
     file_.read(group_ + "/" + name, std::span<T>(values), extents_of(view));
-    to_device(space_, elements(values), view);
+    to_device(space_, values, view);
     return values;
+  }
+  template <class T, class View>
+  void read_part(const std::string& name, const View& view, const MatrixSplit& split) {
+    std::vector<T> whole(split.rows * split.columns);
+    file_.read(group_ + "/" + name, std::span<T>(whole), extents_of_whole<View>(split));
+    if (view.size() > 0) to_device(space_, elements(take_part(split, rank_, std::move(whole))), view);
   }
 
   template <class T>
-  static const std::vector<T>& elements(const std::vector<T>& values) {
+  static std::vector<T> elements(std::vector<T> values) {
     return values;
   }
   static std::vector<BFloat16> elements(const std::vector<Hdf5BFloat16>& values) {
@@ -99,6 +180,7 @@ class StateReader : public StateVisitor<ExecutionSpace, Value> {
   }
 
   ExecutionSpace space_;
+  int rank_;
   const Hdf5File& file_;
   std::string group_;
 };
@@ -117,7 +199,7 @@ void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Ll
     const auto host = to_host(space, model.weights()[i]);
     using Stored = std::conditional_t<std::is_same_v<Scalar, BFloat16>, Hdf5BFloat16, Scalar>;
     file.write("/weights/" + parameter.name, as_stored<Stored>(host), file_extents(parameter));
-    StateWriter<ExecutionSpace, Real<Scalar>> writer(space, file, "/optimizer/" + parameter.name);
+    StateWriter<ExecutionSpace, Real<Scalar>> writer(space, optimizer.group(), file, "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, writer);
   }
   write_product_choices(file);
@@ -135,6 +217,13 @@ AtomicFile write_training_state(const ExecutionSpace& space, const std::filesyst
 }
 
 template <class ExecutionSpace, class Scalar>
+void send_training_state(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model,
+                         Optimizer<ExecutionSpace, Scalar>& optimizer) {
+  StateSender<ExecutionSpace, Real<Scalar>> sender(space, optimizer.group());
+  for (const ParameterInfo& parameter : model.parameters()) optimizer.visit_state(parameter.name, sender);
+}
+
+template <class ExecutionSpace, class Scalar>
 void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
                   const Llama<ExecutionSpace, Scalar>& model) {
   require_same_shape(checkpoint.file().path(), checkpoint.header().shape, model.shape());
@@ -146,7 +235,8 @@ template <class ExecutionSpace, class Scalar>
 void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoint,
                     Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (const ParameterInfo& parameter : checkpoint.parameters()) {
-    StateReader<ExecutionSpace, Real<Scalar>> reader(space, checkpoint.file(), "/optimizer/" + parameter.name);
+    StateReader<ExecutionSpace, Real<Scalar>> reader(space, optimizer.group().rank(), checkpoint.file(),
+                                                     "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, reader);
   }
 }
@@ -181,6 +271,7 @@ using Space = Kokkos::DefaultExecutionSpace;
                                       Optimizer<Space, Scalar>&);                                               \
   template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&, \
                                            const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);             \
+  template void send_training_state(const Space&, const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);      \
   template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&);                 \
   template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, Scalar>&);                 \
   template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&);

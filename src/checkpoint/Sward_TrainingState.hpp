@@ -10,7 +10,8 @@
 
 namespace Sward {
 
-/// Writes weights and optimizer state into a checkpoint that is being made. Waits for `space`.
+/// Writes weights and optimizer state into a checkpoint that is being made; on rank 0, while all others send it what
+/// they have of states that ranks share. Waits for `space`.
 template <class ExecutionSpace, class Scalar>
 void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Llama<ExecutionSpace, Scalar>& model,
                            Optimizer<ExecutionSpace, Scalar>& optimizer);
@@ -21,6 +22,11 @@ template <class ExecutionSpace, class Scalar>
 AtomicFile write_training_state(const ExecutionSpace& space, const std::filesystem::path& path,
                                 const CheckpointHeader& header, const Llama<ExecutionSpace, Scalar>& model,
                                 Optimizer<ExecutionSpace, Scalar>& optimizer);
+
+/// The part in it of a rank that does not write. Waits for `space`.
+template <class ExecutionSpace, class Scalar>
+void send_training_state(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model,
+                         Optimizer<ExecutionSpace, Scalar>& optimizer);
 
 /// Reads the weights of a checkpoint into a model of the same shape; waits for `space`.
 /// Throws InputError naming the file and the parameter.

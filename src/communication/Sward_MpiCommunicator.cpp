@@ -4,6 +4,7 @@
 #include <mpi-ext.h>
 #endif
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -17,7 +18,7 @@ constexpr bool device_is_apart =
 
 int element_count(std::size_t count) {
   if (count > static_cast<std::size_t>(std::numeric_limits<int>::max()))
-    throw CommunicationError("MPI_Iallreduce: a message of " + std::to_string(count) +
+    throw CommunicationError("MPI: a message of " + std::to_string(count) +
                              " elements is longer than MPI's 32-bit counts allow");
   return static_cast<int>(count);
 }
@@ -63,12 +64,40 @@ MPI_Datatype mpi_type(ElementType type) {
   return type == ElementType::float32 ? MPI_FLOAT : MPI_UINT16_T;
 }
 
-void copy_bytes(const ProcessGroup::Space& space, void* device, StagingBuffer staging, std::size_t bytes,
-                bool to_device) {
+/// Between the same bytes, from `first` on, of a device's memory and of the buffer.
+void copy_bytes(const ProcessGroup::Space& space, void* device, StagingBuffer staging, std::size_t first,
+                std::size_t bytes, bool to_device) {
   const Kokkos::View<std::byte*, ProcessGroup::Space::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>> there(
-      static_cast<std::byte*>(device), bytes);
-  const auto here = Kokkos::subview(staging, std::pair<std::size_t, std::size_t>(0, bytes));
+      static_cast<std::byte*>(device) + first, bytes);
+  const auto here = Kokkos::subview(staging, std::pair<std::size_t, std::size_t>(first, first + bytes));
   to_device ? Kokkos::deep_copy(space, there, here) : Kokkos::deep_copy(space, here, there);
+}
+
+/// Pieces that MPI's counts can tell.
+template <class Byte, class Function>
+void for_each_piece(std::span<Byte> bytes, const Function& function) {
+  constexpr std::size_t largest = std::size_t{1} << 30;
+  for (std::size_t first = 0; first < bytes.size(); first += largest)
+    function(bytes.subspan(first, std::min(largest, bytes.size() - first)));
+}
+
+void send_to_root(std::span<const std::byte> bytes, MPI_Comm communicator) {
+  const std::uint64_t size = bytes.size();
+  check_mpi(MPI_Send(&size, 1, MPI_UINT64_T, 0, 0, communicator), "MPI_Send");
+  for_each_piece(bytes, [&](std::span<const std::byte> piece) {
+    check_mpi(MPI_Send(piece.data(), element_count(piece.size()), MPI_BYTE, 0, 0, communicator), "MPI_Send");
+  });
+}
+
+std::vector<std::byte> receive_bytes(int sender, MPI_Comm communicator) {
+  std::uint64_t size = 0;
+  check_mpi(MPI_Recv(&size, 1, MPI_UINT64_T, sender, 0, communicator, MPI_STATUS_IGNORE), "MPI_Recv");
+  std::vector<std::byte> bytes(size);
+  for_each_piece(std::span<std::byte>(bytes), [&](std::span<std::byte> piece) {
+    check_mpi(MPI_Recv(piece.data(), element_count(piece.size()), MPI_BYTE, sender, 0, communicator, MPI_STATUS_IGNORE),
+              "MPI_Recv");
+  });
+  return bytes;
 }
 
 }  // namespace
@@ -137,16 +166,17 @@ void Communicator<MpiSpace>::release() noexcept {
 }
 
 void* Communicator<MpiSpace>::stage(const Space& space, const Message& message) {
-  const std::size_t bytes = message.count * size_of(message.type);
+  const std::size_t bytes = message.bytes();
   if (staging_.extent(0) < bytes)
     staging_ = StagingBuffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::StagingBuffer"), bytes);
-  copy_bytes(space, message.data, staging_, bytes, false);
+  const bool is_sum = message.collective == Collective::sum;
+  const std::size_t own = is_sum ? bytes : bytes / static_cast<std::size_t>(size_);
+  copy_bytes(space, message.data, staging_, is_sum ? 0 : own * static_cast<std::size_t>(rank_), own, false);
   staged_ = message;
   return staging_.data();
 }
 
-void Communicator<MpiSpace>::start_sum(const Space& space, const Message& message, const std::string& what) {
-  const int count = element_count(message.count);
+void Communicator<MpiSpace>::start(const Space& space, const Message& message, const std::string& what) {
   wait(space);
   void* data = message.data;
   if (device_is_apart && !message.on_host) {
@@ -154,11 +184,22 @@ void Communicator<MpiSpace>::start_sum(const Space& space, const Message& messag
     if (!mpi_reaches_devices()) data = stage(space, message);
   }
   // MPI reads the buffer from the host, so the kernels that fill it must be done.
-  space.fence("Sward::Communicator::start_all_reduce");
+  space.fence("Sward::Communicator::start");
   number_ = log_->begin(what);
-  const MPI_Op operation = message.type == ElementType::bfloat16 ? bfloat16_sum() : MPI_SUM;
-  check_mpi(MPI_Iallreduce(MPI_IN_PLACE, data, count, mpi_type(message.type), operation, communicator_, &request_),
-            "MPI_Iallreduce");
+  enqueue(message, data);
+}
+
+void Communicator<MpiSpace>::enqueue(const Message& message, void* data) {
+  const MPI_Datatype type = mpi_type(message.type);
+  if (message.collective == Collective::sum) {
+    const MPI_Op operation = message.type == ElementType::bfloat16 ? bfloat16_sum() : MPI_SUM;
+    check_mpi(
+        MPI_Iallreduce(MPI_IN_PLACE, data, element_count(message.count), type, operation, communicator_, &request_),
+        "MPI_Iallreduce");
+  } else {
+    const int count = element_count(message.count / static_cast<std::size_t>(size_));
+    check_mpi(MPI_Iallgather(MPI_IN_PLACE, 0, type, data, count, type, communicator_, &request_), "MPI_Iallgather");
+  }
 }
 
 void Communicator<MpiSpace>::finish_message() { log_->finish(number_); }
@@ -176,7 +217,7 @@ void Communicator<MpiSpace>::wait(const Space& space) {
     finish_message();
   }
   if (staged_.data == nullptr) return;
-  copy_bytes(space, staged_.data, staging_, staged_.count * size_of(staged_.type), true);
+  copy_bytes(space, staged_.data, staging_, 0, staged_.bytes(), true);
   staged_ = {};
 }
 
@@ -213,6 +254,13 @@ std::string Communicator<MpiSpace>::broadcast(const std::string& text, int root)
   result.resize(static_cast<std::size_t>(length));
   check_mpi(MPI_Bcast(result.data(), length, MPI_CHAR, root, communicator_), "MPI_Bcast");
   return result;
+}
+
+void Communicator<MpiSpace>::gather_to_root(std::span<const std::byte> bytes, const Take& take) const {
+  const LoggedCollective logged(*log_, "a gathering of bytes");
+  if (rank_ != 0) return send_to_root(bytes, communicator_);
+  take(0, bytes);
+  for (int sender = 1; sender < size_; ++sender) take(sender, receive_bytes(sender, communicator_));
 }
 
 }  // namespace Sward

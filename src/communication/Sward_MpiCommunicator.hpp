@@ -56,16 +56,18 @@ class Communicator<MpiSpace> : public ProcessGroup {
   void barrier() const override;
   std::vector<std::uint64_t> merge(const std::vector<std::uint64_t>& bits) const override;
   std::string broadcast(const std::string& text, int root) const override;
+  void gather_to_root(std::span<const std::byte> bytes, const Take& take) const override;
   CollectiveLog& log() const override { return *log_; }
 
   MPI_Comm handle() const { return communicator_; }
 
  protected:
-  void start_sum(const Space& space, const Message& message, const std::string& what) override;
+  void start(const Space& space, const Message& message, const std::string& what) override;
 
  private:
-  /// A message that goes through the host, and comes back to the device when it has been summed.
+  /// A message that goes through the host, and comes back to the device when it has been summed or gathered.
   void* stage(const Space& space, const Message& message);
+  void enqueue(const Message& message, void* data);
   void finish_message();
   void release() noexcept;
 

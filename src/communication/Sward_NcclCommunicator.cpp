@@ -111,27 +111,35 @@ cudaEvent_t Communicator<NcclSpace>::take_event() {
   return event;
 }
 
-void Communicator<NcclSpace>::start_sum(const Space& space, const Message& message, const std::string& what) {
+void Communicator<NcclSpace>::start(const Space& space, const Message& message, const std::string& what) {
   if (message.on_host) throw CommunicationError("NCCL does not reach host memory, where " + what + " lies");
   progress();
   check_cuda(cudaEventRecord(filled_, space.cuda_stream()), "cudaEventRecord");
   check_cuda(cudaStreamWaitEvent(stream_, filled_), "cudaStreamWaitEvent");
   const std::uint64_t number = log().begin(what);
-  origin_ == nullptr ? enqueue_sum(message) : enqueue_timed_sum(message, what);
+  origin_ == nullptr ? enqueue(message) : enqueue_timed(message, what);
   under_way_.push_back({number, take_event()});
   check_cuda(cudaEventRecord(under_way_.back().end, stream_), "cudaEventRecord");
 }
 
-void Communicator<NcclSpace>::enqueue_sum(const Message& message) {
-  check_nccl(ncclAllReduce(message.data, message.data, message.count, nccl_type(message.type), ncclSum, communicator_,
-                           stream_),
-             "ncclAllReduce");
+void Communicator<NcclSpace>::enqueue(const Message& message) {
+  const ncclDataType_t type = nccl_type(message.type);
+  if (message.collective == Collective::sum) {
+    check_nccl(ncclAllReduce(message.data, message.data, message.count, type, ncclSum, communicator_, stream_),
+               "ncclAllReduce");
+  } else {
+    const std::size_t count = message.count / static_cast<std::size_t>(size());
+    const std::size_t own = message.bytes() / static_cast<std::size_t>(size()) * static_cast<std::size_t>(rank());
+    check_nccl(
+        ncclAllGather(static_cast<std::byte*>(message.data) + own, message.data, count, type, communicator_, stream_),
+        "ncclAllGather");
+  }
 }
 
-void Communicator<NcclSpace>::enqueue_timed_sum(const Message& message, const std::string& what) {
+void Communicator<NcclSpace>::enqueue_timed(const Message& message, const std::string& what) {
   const Timed timed{what, create_event(cudaEventDefault), create_event(cudaEventDefault)};
   check_cuda(cudaEventRecord(timed.begin, stream_), "cudaEventRecord");
-  enqueue_sum(message);
+  enqueue(message);
   check_cuda(cudaEventRecord(timed.end, stream_), "cudaEventRecord");
   timed_.push_back(timed);
 }

@@ -54,6 +54,9 @@ class Communicator<NcclSpace> : public ProcessGroup {
   void barrier() const override { host_->barrier(); }
   std::vector<std::uint64_t> merge(const std::vector<std::uint64_t>& bits) const override { return host_->merge(bits); }
   std::string broadcast(const std::string& text, int root) const override { return host_->broadcast(text, root); }
+  void gather_to_root(std::span<const std::byte> bytes, const Take& take) const override {
+    host_->gather_to_root(bytes, take);
+  }
   CollectiveLog& log() const override { return host_->log(); }
 
   std::string asynchronous_error() const override;
@@ -64,7 +67,7 @@ class Communicator<NcclSpace> : public ProcessGroup {
   std::vector<MessageTimes> take_times();
 
  protected:
-  void start_sum(const Space& space, const Message& message, const std::string& what) override;
+  void start(const Space& space, const Message& message, const std::string& what) override;
 
  private:
   struct UnderWay {
@@ -76,8 +79,8 @@ class Communicator<NcclSpace> : public ProcessGroup {
     cudaEvent_t begin;
     cudaEvent_t end;
   };
-  void enqueue_sum(const Message& message);
-  void enqueue_timed_sum(const Message& message, const std::string& what);
+  void enqueue(const Message& message);
+  void enqueue_timed(const Message& message, const std::string& what);
   cudaEvent_t take_event();
   void release() noexcept;
 

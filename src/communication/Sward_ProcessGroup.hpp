@@ -3,6 +3,9 @@
 #include <Kokkos_Core.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -46,11 +49,18 @@ class ProcessGroup {
   /// the message until `wait`. `what` names the message where a peer is lost.
   template <class View>
   void start_all_reduce(const Space& space, const View& view, const std::string& what = "a message") {
-    using T = typename View::non_const_value_type;
-    static_assert(std::is_same_v<typename View::array_layout, Kokkos::LayoutRight>,
-                  "Sward::ProcessGroup: messages must be contiguous, in rows");
-    constexpr bool on_host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible;
-    start_sum(space, {view.data(), view.span(), element_type<T>(), on_host}, what);
+    start(space, message_of(view, Collective::sum), what);
+  }
+
+  /// The same for an exchange: a contiguous matrix has a row for each rank, which fills its own and finds the others
+  /// filled.
+  template <class View>
+  void start_all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
+    static_assert(View::rank() == 2, "Sward::ProcessGroup: what is gathered are the rows of a matrix");
+    if (rows.extent(0) != static_cast<std::size_t>(size()))
+      throw std::invalid_argument("Sward::ProcessGroup::start_all_gather: " + std::to_string(rows.extent(0)) +
+                                  " rows, wanted one for each of " + std::to_string(size()) + " ranks");
+    start(space, message_of(rows, Collective::gathering), what);
   }
 
   /// Work that is queued on `space` from now on finds the sums of all messages that were started.
@@ -66,6 +76,12 @@ class ProcessGroup {
     wait(space);
   }
 
+  template <class View>
+  void all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
+    start_all_gather(space, rows, what);
+    wait(space);
+  }
+
   // Of one number a rank, known to all ranks when these return.
   virtual double sum(double value) const = 0;
   virtual std::uint64_t minimum(std::uint64_t value) const = 0;
@@ -75,6 +91,10 @@ class ProcessGroup {
   virtual std::vector<std::uint64_t> merge(const std::vector<std::uint64_t>& bits) const = 0;
   /// The text that rank `root` gives.
   virtual std::string broadcast(const std::string& text, int root) const = 0;
+  /// Hands what each rank gives, as many bytes as it likes, to take(rank, bytes) on rank 0, in the order of the ranks.
+  /// The bytes are there during the call only.
+  using Take = std::function<void(int, std::span<const std::byte>)>;
+  virtual void gather_to_root(std::span<const std::byte> bytes, const Take& take) const = 0;
 
   /// What went wrong in the background since the group was made, or an empty text. From any thread.
   virtual std::string asynchronous_error() const { return {}; }
@@ -82,13 +102,27 @@ class ProcessGroup {
   virtual CollectiveLog& log() const = 0;
 
  protected:
+  enum class Collective { sum, gathering };
   struct Message {
+    Collective collective;
     void* data;
-    std::size_t count;
+    std::size_t count;  ///< of all ranks together in a gathering
     ElementType type;
     bool on_host;
+
+    std::size_t bytes() const { return count * size_of(type); }
   };
-  virtual void start_sum(const Space& space, const Message& message, const std::string& what) = 0;
+  virtual void start(const Space& space, const Message& message, const std::string& what) = 0;
+
+ private:
+  template <class View>
+  static Message message_of(const View& view, Collective collective) {
+    using T = typename View::non_const_value_type;
+    static_assert(std::is_same_v<typename View::array_layout, Kokkos::LayoutRight>,
+                  "Sward::ProcessGroup: messages must be contiguous, in rows");
+    constexpr bool on_host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible;
+    return {collective, view.data(), view.span(), element_type<T>(), on_host};
+  }
 };
 
 }  // namespace Sward

@@ -231,7 +231,7 @@ void read_run(ConfigurationTable& table, Configuration& configuration) {
   if (configuration.communication == Library::nccl && !has_nccl)
     table.fail("run.communication", "is \"nccl\", and this build is without NCCL; allowed: \"auto\", \"mpi\"");
   configuration.timeout_seconds = table.number("run.timeout_seconds", 1.0, longest_timeout_seconds, 600.0);
-  require_default(table, "run.shard", "none");
+  configuration.shard_states = table.choice<bool>("run.shard", {{"none", false}, {"states", true}}, "none");
   configuration.bfloat16_message = table.choice<bool>("run.message", {{"float", false}, {"bfloat16", true}}, "float");
   configuration.embedding_message_rows =
       table.choice<bool>("run.embedding_message", {{"dense", false}, {"rows", true}}, "dense");

@@ -69,6 +69,7 @@ struct Configuration {
   Recompute recompute = Recompute::none;
   CommunicationLibrary communication = CommunicationLibrary::automatic;
   double timeout_seconds = 600.0;       ///< after which a rank that does not come to a collective counts as lost
+  bool shard_states = false;            ///< each rank has a part of the optimizer's states
   bool bfloat16_message = false;        ///< gradients cross the network in two bytes
   bool embedding_message_rows = false;  ///< of the embedding's gradient only the rows that occur
   bool deterministic = true;            ///< the same bits in every run; vendors' kernels may be faster without

@@ -20,10 +20,15 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using typename Base::GradientMatrix;
   using typename Base::Matrix;
 
-  DenseParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, Matrix weight, const AdamConstants& adam)
+  DenseParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, Matrix weight, const AdamConstants& adam,
+                 const Shard& shard)
       : info_(info),
         weight_(weight),
-        moments_(arena, info.name, weight.extent(0), weight.extent(1), adam.state),
+        rank_(shard.rank),
+        split_(split_matrix(weight.extent(0), weight.extent(1), Side::rows, shard.ranks,
+                            split_alignment(adam.state, Side::rows))),
+        part_(split_.part(shard.rank)),
+        moments_(arena, info.name, part_.rows, part_.columns, adam.state),
         adam_(adam) {}
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
@@ -51,18 +56,26 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
+    if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_.use([&]<class Storage>(const Storage& first, const Storage& second) {
       updates.template add<Storage>(
           adamw_row_update<ExecutionSpace>(step, context.learning_rate, context.learning_rate * adam_.weight_decay,
-                                           context.rounding, gradient_, first, second, weight_));
+                                           rounding_of_part(context.rounding, split_, part_),
+                                           subview_of(gradient_, part_), first, second, subview_of(weight_, part_)));
     });
+  }
+
+  std::optional<WeightShares<ExecutionSpace, Matrix>> weight_shares() const override {
+    if (!split_.is_split()) return {};
+    return WeightShares<ExecutionSpace, Matrix>{weight_, Side::columns, true, {}, static_cast<int>(split_.share)};
   }
 
   std::size_t refresh_elements() const override { return 0; }
 
   void visit_state(StateVisitor<ExecutionSpace, Value>& visitor) override {
-    moments_.visit_state(visitor, static_cast<std::size_t>(info_.rows), static_cast<std::size_t>(info_.columns));
+    moments_.visit_state(visitor, split_, rank_, static_cast<std::size_t>(info_.rows),
+                         static_cast<std::size_t>(info_.columns));
     visitor.visit("count", count_);
   }
 
@@ -70,6 +83,9 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   ParameterInfo info_;
   Matrix weight_;
   GradientMatrix gradient_;
+  int rank_;
+  MatrixSplit split_;  ///< of the weight, and of all that is as large
+  MatrixPart part_;    ///< that this rank updates
   MomentPair<ExecutionSpace, Value> moments_;
   AdamConstants adam_;
   std::int64_t count_ = 0;

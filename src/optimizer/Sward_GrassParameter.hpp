@@ -66,9 +66,15 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Workspace = GrassWorkspace<ExecutionSpace, Scalar>;
 
   GrassParameter(Arena<ExecutionSpace>& arena, const ParameterInfo& info, int number, Matrix weight,
-                 const AdamConstants& adam, const GrassConstants& grass, Workspace& workspace,
+                 const AdamConstants& adam, const GrassConstants& grass, const Shard& shard, Workspace& workspace,
                  ProcessGroup& communicator)
-      : info_(info), number_(number), adam_(adam), grass_(grass), workspace_(workspace), communicator_(communicator) {
+      : info_(info),
+        number_(number),
+        rank_(shard.rank),
+        adam_(adam),
+        grass_(grass),
+        workspace_(workspace),
+        communicator_(communicator) {
     selection_.side = selected_side(grass.side, info);
     const bool by_rows = selection_.side == Side::rows;
     const auto extent = static_cast<std::size_t>(by_rows ? info.rows : info.columns);
@@ -81,7 +87,11 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     selection_.rows = arena.template vector<int>(info.name + " rows", state, rank);
     selection_.scale = arena.template vector<float>(info.name + " scale", state, rank);
     const auto [rows, columns] = gradient_extents();
-    moments_.emplace(arena, info.name, rows, columns, adam.state);
+    // Slots that hold the same row change the same elements, so that no rank has some of them without the others.
+    const Side along = by_rows ? Side::columns : Side::rows;
+    split_ = split_matrix(rows, columns, along, shard.ranks, split_alignment(adam.state, along));
+    part_ = split_.part(shard.rank);
+    moments_.emplace(arena, info.name, part_.rows, part_.columns, adam.state);
   }
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
@@ -151,15 +161,23 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
+    if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_->use([&]<class Storage>(const Storage& first, const Storage& second) {
       updates.template add<Storage>(grass_row_update(
           selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-          context.learning_rate * adam_.weight_decay, context.rounding, gradient_, first, second, weight_));
+          context.learning_rate * adam_.weight_decay, rounding_of_part(context.rounding, split_, part_),
+          subview_of(gradient_, part_), first, second, subview_of(weight_, weight_part())));
     });
   }
 
   bool needs_refresh() const override { return count_ == 0; }
+
+  std::optional<WeightShares<ExecutionSpace, Matrix>> weight_shares() const override {
+    if (!split_.is_split()) return {};
+    return WeightShares<ExecutionSpace, Matrix>{weight_, selection_.side, false, selection_.rows,
+                                                static_cast<int>(split_.share)};
+  }
 
   std::size_t refresh_elements() const override { return needs_norms() ? weight_.extent(0) * weight_.extent(1) : 0; }
 
@@ -168,7 +186,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     visitor.visit("scale", selection_.scale);
     const std::size_t rank = selection_.rows.extent(0);
     const bool by_rows = selection_.side == Side::rows;
-    moments_->visit_state(visitor, by_rows ? rank : static_cast<std::size_t>(info_.rows),
+    moments_->visit_state(visitor, split_, rank_, by_rows ? rank : static_cast<std::size_t>(info_.rows),
                           by_rows ? static_cast<std::size_t>(info_.columns) : rank);
     visitor.visit("count", count_);
   }
@@ -223,6 +241,12 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     count_ = 0;
   }
 
+  /// What this rank's part of the gradient changes, and what lies between its rows or columns.
+  MatrixPart weight_part() const {
+    if (selection_.side == Side::rows) return {0, part_.first_column, weight_.extent(0), part_.columns};
+    return {part_.first_row, 0, part_.rows, weight_.extent(1)};
+  }
+
   double refresh_ramp() const {
     if (grass_.refresh_warmup == 0) return 1.0;
     return std::min(1.0, static_cast<double>(count_) / static_cast<double>(grass_.refresh_warmup));
@@ -230,8 +254,11 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   ParameterInfo info_;
   int number_;
+  int rank_;
   Matrix weight_;
   GradientMatrix gradient_;
+  MatrixSplit split_;                                         ///< of the gradient and of what is as large
+  MatrixPart part_;                                           ///< that this rank updates
   std::optional<MomentPair<ExecutionSpace, Value>> moments_;  ///< always there once the selection's size is known
   RowSelection<ExecutionSpace> selection_;
   AdamConstants adam_;

@@ -7,6 +7,7 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_MatrixSplit.hpp"
 #include "Sward_Moment.hpp"
 #include "Sward_StateVisitor.hpp"
 
@@ -16,7 +17,13 @@ namespace Sward {
 /// element with a float for each block of 256.
 enum class StateType { full, bfloat16, int8 };
 
-/// Both moments of one parameter, rows x columns, computed in Value.
+/// The multiple in whose shares moments are split along a dimension: rows of a GPU's accesses, and whole blocks of a
+/// row.
+constexpr std::size_t split_alignment(StateType type, Side along) {
+  return type == StateType::int8 && along == Side::columns ? block_extent : 16;
+}
+
+/// Both moments of one parameter, or what a rank has of them, rows x columns, computed in Value.
 template <class ExecutionSpace, class Value>
 class MomentPair {
   template <class T>
@@ -63,11 +70,15 @@ class MomentPair {
     });
   }
 
-  /// The first `rows` and `columns` of both; what lies beyond is padding.
-  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor, std::size_t rows, std::size_t columns) {
+  /// These are what `rank` has of moments that are split so, of which the first `rows` and `columns` are visited; what
+  /// lies beyond is padding.
+  void visit_state(StateVisitor<ExecutionSpace, Value>& visitor, const MatrixSplit& split, int rank, std::size_t rows,
+                   std::size_t columns) {
+    const MatrixSplit visited{rows, columns, split.along, split.share};
+    const MatrixSplit scales = split_of_scales(split, rows);
     use([&](const auto& first, const auto& second) {
-      visit(visitor, "first_moment", first, rows, columns);
-      visit(visitor, "second_moment", second, rows, columns);
+      visit(visitor, "first_moment", first, rank, visited, scales);
+      visit(visitor, "second_moment", second, rank, visited, scales);
     });
   }
 
@@ -81,21 +92,29 @@ class MomentPair {
     fill(space, moment.scales, 0.0F);
   }
 
+  /// A share of columns is one of whole blocks.
+  static MatrixSplit split_of_scales(const MatrixSplit& split, std::size_t rows) {
+    const auto blocks = static_cast<std::size_t>(blocks_of(static_cast<int>(split.columns)));
+    return {rows, blocks, split.along, split.along == Side::columns ? split.share / block_extent : split.share};
+  }
+
   template <class View>
-  static View corner(const View& moment, std::size_t rows, std::size_t columns) {
-    return Kokkos::subview(moment, std::pair<std::size_t, std::size_t>(0, rows),
-                           std::pair<std::size_t, std::size_t>(0, columns));
+  static View corner(const View& moment, const MatrixPart& part) {
+    return Kokkos::subview(moment, std::pair<std::size_t, std::size_t>(0, part.rows),
+                           std::pair<std::size_t, std::size_t>(0, part.columns));
   }
   template <class View>
-  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const View& moment,
-                    std::size_t rows, std::size_t columns) {
-    visitor.visit(name, corner(moment, rows, columns));
+  static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const View& moment, int rank,
+                    const MatrixSplit& split, const MatrixSplit& /*scales*/) {
+    visitor.visit(name, corner(moment, split.part(rank)), split);
   }
   static void visit(StateVisitor<ExecutionSpace, Value>& visitor, const std::string& name, const Codes& moment,
-                    std::size_t rows, std::size_t columns) {
-    visitor.visit(name, corner(moment.codes, rows, columns));
-    const std::size_t blocks = rows * moment.scales.extent(1);
-    visitor.visit(name + "_scales", typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), blocks));
+                    int rank, const MatrixSplit& split, const MatrixSplit& scales) {
+    visitor.visit(name, corner(moment.codes, split.part(rank)), split);
+    const MatrixPart part = scales.part(rank);
+    visitor.visit(name + "_scales",
+                  typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), part.rows * part.columns),
+                  scales);
   }
 
   std::variant<Pair<Full>, Pair<Half>, Pair<Codes>> moments_;

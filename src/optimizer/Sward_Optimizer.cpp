@@ -12,7 +12,11 @@ template <class ExecutionSpace, class Scalar>
 Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const std::vector<ParameterInfo>& parameters,
                                              const std::vector<Matrix>& weights, std::size_t tokens,
                                              const OptimizerOptions& options, ProcessGroup& communicator)
-    : parameters_(parameters), options_(options), communicator_(communicator), host_squares_(parameters.size()) {
+    : parameters_(parameters),
+      options_(options),
+      communicator_(communicator),
+      host_squares_(parameters.size()),
+      sharded_(options.shard) {
   plan_workspace(arena, weights, tokens);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const ParameterInfo& parameter = parameters[i];
@@ -20,12 +24,15 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
     if (parameter.kind == ParameterKind::norm) adam.weight_decay = 0.0;
     if (is_projected(parameter)) {
       states_.push_back(std::make_unique<GrassParameter<ExecutionSpace, Scalar>>(
-          arena, parameter, static_cast<int>(i), weights[i], adam, options.grass_constants, workspace_, communicator));
+          arena, parameter, static_cast<int>(i), weights[i], adam, options.grass_constants, options.shard, workspace_,
+          communicator));
     } else {
-      states_.push_back(std::make_unique<DenseParameter<ExecutionSpace, Scalar>>(arena, parameter, weights[i], adam));
+      states_.push_back(
+          std::make_unique<DenseParameter<ExecutionSpace, Scalar>>(arena, parameter, weights[i], adam, options.shard));
     }
   }
   plan_messages(arena);
+  plan_sharing(arena);
   squares_ = arena.template vector<double>("squared gradient norms", BlockKind::workspace, parameters.size());
   partial_squares_ =
       arena.template vector<double>("partial squared norms", BlockKind::workspace, part_sums_workspace<ExecutionSpace>);
@@ -124,6 +131,14 @@ void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& are
 }
 
 template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::plan_sharing(Arena<ExecutionSpace>& arena) {
+  for (const Message& message : messages_) sharded_.add_layer(message.label());
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    if (const auto shares = states_[i]->weight_shares()) sharded_.add(message_of_[i], *shares);
+  sharded_.plan(arena);
+}
+
+template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::plan_form(Arena<ExecutionSpace>& arena, Message& message,
                                                   const ParameterInfo& first_parameter) {
   const bool as_rows = options_.embedding_rows > 0 && first_parameter.kind == ParameterKind::embedding;
@@ -170,6 +185,9 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
                                                      double learning_rate) {
   require(!options_.updates_at_once || (micro_batches == 1 && communicator_.size() == 1 && options_.clip == 0),
           "Sward::Optimizer::begin_update", "layers are updated at once, which is for one pass on one rank, unclipped");
+  require(options_.shard.ranks == 1 || options_.shard.ranks == communicator_.size(), "Sward::Optimizer::begin_update",
+          "states are shared by " + std::to_string(options_.shard.ranks) + " ranks, of which there are " +
+              std::to_string(communicator_.size()));
   space_ = space;
   step_ = step;
   learning_rate_ = learning_rate;
@@ -246,6 +264,8 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
     MessageUpdate<ExecutionSpace, Scalar> updates(space_);
     add_updates(message, gradient_scale, updates);
     updates.launch();
+    sharded_.exchange(space_, message, communicator_);
+    communicated_bytes_ += sharded_.bytes(message);
   }
 }
 
@@ -303,8 +323,10 @@ bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
 template <class ExecutionSpace, class Scalar>
 std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() const {
   std::vector<MessageSize> sizes;
-  for (const Message& message : messages_)
-    sizes.push_back({message.label(), message.largest_bytes(), message.largest_bytes()});
+  for (const Message& message : messages_) {
+    const std::size_t bytes = message.largest_bytes() + sharded_.bytes(sizes.size());
+    sizes.push_back({message.label(), bytes, bytes});
+  }
   for (std::size_t i = 0; i < states_.size(); ++i)
     sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Real<Scalar>);
   return sizes;
@@ -312,10 +334,18 @@ std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() c
 
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const {
-  std::size_t largest = 0;
+  std::size_t largest = sharded_.largest_bytes();
   for (const Message& message : messages_) largest = std::max(largest, message.largest_bytes());
   for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Real<Scalar>));
   return largest;
+}
+
+template <class ExecutionSpace, class Scalar>
+std::size_t Optimizer<ExecutionSpace, Scalar>::gathered_state_bytes() const {
+  const StateType type = options_.adam.state;
+  const std::size_t element = type == StateType::full ? sizeof(Real<Scalar>) : type == StateType::bfloat16 ? 2 : 1;
+  const std::size_t whole = element * sharded_.largest_weight();
+  return whole + whole / static_cast<std::size_t>(options_.shard.ranks);
 }
 
 template <class ExecutionSpace, class Scalar>

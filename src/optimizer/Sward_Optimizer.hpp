@@ -10,6 +10,7 @@
 #include "Sward_LayerMessage.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
+#include "Sward_ShardedWeights.hpp"
 #include "Sward_SquaredNorms.hpp"
 
 namespace Sward {
@@ -29,6 +30,9 @@ struct OptimizerOptions {
   /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
   /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
   bool updates_at_once = false;
+  /// The ranks that share moments and updates. Those of the communicator in an optimizer that updates; one that only
+  /// plans may be of a rank that does not exist.
+  Shard shard;
 };
 
 /// Norm of the compressed and dense gradients of an update, after the sum over ranks.
@@ -92,18 +96,24 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// weights and state as they were, but for moments that a refresh has set to zero.
   void apply(double gradient_norm);
 
-  /// Bytes of gradients that this rank has given to collectives since begin_update.
+  /// Bytes of gradients, and of weights where ranks share the updates, that this rank has given to collectives since
+  /// begin_update.
   std::size_t communicated_bytes() const { return communicated_bytes_; }
   /// The most that an update will give to collectives: a regular one, or one with a refresh. Less only where rows of
   /// the embedding's gradient are sent.
   std::size_t planned_bytes(bool refresh) const;
   /// The same by layer, in the order of the parameters.
   std::vector<MessageSize> planned_messages() const;
-  /// The most that a single collective sums.
+  /// The most that a single collective sums or gathers.
   std::size_t largest_collective_bytes() const;
+
+  /// What rank 0 takes on the host, when states that ranks share are saved: the largest moment and a part of it.
+  std::size_t gathered_state_bytes() const;
 
   /// Visits the state of every parameter; names are those of the parameters.
   void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Real<Scalar>>& visitor);
+  /// The ranks that work together.
+  const ProcessGroup& group() const { return communicator_; }
   /// The optimizer of one parameter by its number.
   const ParameterOptimizer<ExecutionSpace, Scalar>& parameter(int number) const {
     return *states_[static_cast<std::size_t>(number)];
@@ -123,6 +133,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void update_message(std::size_t message);
   void add_updates(std::size_t message, double gradient_scale, MessageUpdate<ExecutionSpace, Scalar>& updates);
   Doubles squares_of(std::size_t message) const;
+  void plan_sharing(Arena<ExecutionSpace>& arena);
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
 
@@ -138,6 +149,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   Doubles partial_squares_;
   typename MessageUpdate<ExecutionSpace, Scalar>::Squares block_squares_;  ///< of one message that is updated at once
   std::vector<double> host_squares_;
+  ShardedWeights<ExecutionSpace, Scalar> sharded_;
   typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;  ///< that occur in the update
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "Sward_MomentPair.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_StateVisitor.hpp"
+#include "Sward_WeightShares.hpp"
 
 namespace Sward {
 
@@ -30,6 +32,24 @@ struct AdamConstants {
   double weight_decay = 0.0;
   StateType state = StateType::full;
 };
+
+/// A part of a matrix, as a view.
+template <class View>
+View subview_of(const View& matrix, const MatrixPart& part) {
+  return Kokkos::subview(matrix, std::pair(part.first_row, part.first_row + part.rows),
+                         std::pair(part.first_column, part.first_column + part.columns));
+}
+
+/// Rounding of a part as in the whole matrix.
+inline Rounding rounding_of_part(Rounding rounding, const MatrixSplit& split, const MatrixPart& part) {
+  if (split.along == Side::rows) {
+    rounding.first = static_cast<int>(part.first_row);
+  } else {
+    rounding.first = static_cast<int>(part.first_column);
+    rounding.columns = static_cast<int>(split.columns);
+  }
+  return rounding;
+}
 
 /// Optimizer state and gradient of one parameter.
 ///
@@ -70,6 +90,8 @@ class ParameterOptimizer {
   virtual void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) = 0;
   /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.
   virtual bool needs_refresh() const { return false; }
+  /// What ranks share of an update of the weight, unless each does all of it.
+  virtual std::optional<WeightShares<ExecutionSpace, Matrix>> weight_shares() const { return {}; }
   /// Elements given to collectives in a refresh besides the layer's message.
   virtual std::size_t refresh_elements() const = 0;
   virtual void visit_state(StateVisitor<ExecutionSpace, Real<Scalar>>& visitor) = 0;

@@ -76,8 +76,8 @@ std::size_t Plan::arena_bytes() const { return sum(arena); }
 std::size_t Plan::checkpoint_bytes() const {
   std::size_t bytes = 0;
   for (const PlannedMemory& entry : arena)
-    if (entry.kind == "weights" || entry.kind == "optimizer_states") bytes += entry.bytes;
-  return bytes;
+    if (entry.kind == "weights") bytes += entry.bytes;
+  return bytes + states_of_all;
 }
 
 std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
@@ -91,6 +91,7 @@ void place_training(Arena<Space>& arena, const Configuration& configuration, int
   options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
                             options.clip == 0.0 && !configuration.skip_nonfinite;
   const auto tokens = static_cast<std::size_t>(configuration.batch.sequences * configuration.data.sequence_length);
+  if (configuration.shard_states) options.shard = {communicator.rank(), ranks};
   options.bfloat16_messages = configuration.bfloat16_message && ranks > 1;
   if (configuration.embedding_message_rows && ranks > 1)
     options.embedding_rows = std::min(tokens, static_cast<std::size_t>(configuration.shape.vocab_size));
@@ -124,6 +125,16 @@ std::optional<DataSize> find_data_size(const DataOptions& options) {
 namespace {
 
 template <class Scalar>
+std::size_t unshared_states(Configuration configuration, int ranks, ProcessGroup& communicator) {
+  configuration.shard_states = false;
+  Arena<Space> arena = Arena<Space>::measuring();
+  std::optional<Llama<Space, Scalar>> model;
+  std::optional<Optimizer<Space, Scalar>> optimizer;
+  place_training(arena, configuration, ranks, communicator, model, optimizer);
+  return arena.bytes(BlockKind::optimizer_state);
+}
+
+template <class Scalar>
 Plan plan_training_in(const Configuration& configuration, int ranks, const std::optional<DataSize>& data,
                       ProcessGroup& communicator) {
   Arena<Space> arena = Arena<Space>::measuring();
@@ -140,9 +151,12 @@ Plan plan_training_in(const Configuration& configuration, int ranks, const std::
                 {"gradients", arena.bytes(BlockKind::gradient)},
                 {"activations", arena.bytes(BlockKind::activation)},
                 {"workspace", arena.bytes(BlockKind::workspace)}};
+  plan.states_of_all = unshared_states<Scalar>(configuration, ranks, communicator);
   plan.activations = activations_by_level<Scalar>(configuration);
   plan.messages = optimizer->planned_messages();
   plan.outside = plan_outside(configuration, ranks, data, model->logits_slice(), optimizer->largest_collective_bytes());
+  if (const std::size_t gathered = optimizer->gathered_state_bytes(); gathered > 0)
+    plan.outside.push_back({"gathered_state", gathered});
   plan.knows_data = data.has_value();
   plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
   return plan;

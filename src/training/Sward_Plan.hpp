@@ -25,6 +25,7 @@ struct Plan {
   std::vector<PlannedMemory> arena;        ///< in the one allocation for all that stays
   std::vector<PlannedMemory> outside;      ///< what the process needs besides
   std::vector<PlannedMemory> activations;  ///< by level of recomputation
+  std::size_t states_of_all = 0;           ///< optimizer states, which ranks may share, on all of them
   bool knows_data = false;                 ///< whether `outside` has the order of the sequences
   std::vector<MessageSize> messages;       ///< by layer, in the order of the parameters
   MessageSize message;                     ///< their sum
@@ -35,7 +36,8 @@ struct Plan {
   std::size_t checkpoint_bytes() const;
 };
 
-/// Places model and optimizer of a configuration in an arena, whether it measures or holds; for one of so many ranks.
+/// Places model and optimizer of a configuration in an arena, whether it measures or holds; for one of so many ranks,
+/// of the number that it has in the communicator.
 template <class Scalar>
 void place_training(Arena<Kokkos::DefaultExecutionSpace>& arena, const Configuration& configuration, int ranks,
                     ProcessGroup& communicator, std::optional<Llama<Kokkos::DefaultExecutionSpace, Scalar>>& model,
@@ -53,7 +55,8 @@ struct DataSize {
 /// Looks at the token files, if all of them are there already. Throws InputError for one that is none.
 std::optional<DataSize> find_data_size(const DataOptions& options);
 
-/// The plan of a run on so many ranks; these need not exist, and nothing of the model is allocated.
+/// The plan of a run on so many ranks, for the one of the communicator's number; the others need not exist, and nothing
+/// of the model is allocated. Rank 0 is never the smallest.
 ///
 /// What lies outside the arena is estimated with this process's own size, so it belongs to a program that links the
 /// same libraries and runs as many threads as the run will.

@@ -204,6 +204,7 @@ UpdateMetrics Trainer<Scalar>::update(std::int64_t step) {
   metrics.learning_rate = learning_rate(step);
   if (!metrics.skipped) optimizer_->apply(gradient.norm);
   space_.fence("Sward::Trainer::update");
+  communicator_.progress();
   metrics.step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
   const std::int64_t tokens = configuration_.batch.sequences * configuration_.data.sequence_length;
@@ -254,7 +255,7 @@ void Trainer<Scalar>::evaluate_now(std::int64_t step) {
 
 template <class Scalar>
 void Trainer<Scalar>::save(std::int64_t steps_done) {
-  if (!is_root()) return;
+  if (!is_root()) return send_training_state(space_, *model_, *optimizer_);
   finish_checkpoint();
   const CheckpointHeader header{
       steps_done,          configuration_.seed, configuration_.data.sequence_length, configuration_.batch.sequences,

@@ -9,7 +9,7 @@
 #include "Sward_SelectionCheck.hpp"
 #include "Sward_TrainingFixture.hpp"
 
-// Every collective of the library passes through these two functions of MPI's profiling interface, which count what
+// Every collective of the library passes through these functions of MPI's profiling interface, which count what
 // this rank hands over.
 
 namespace {
@@ -36,6 +36,13 @@ extern "C" int MPI_Allreduce(const void* send, void* receive, int count, MPI_Dat
                              MPI_Comm communicator) {
   count_payload(count, type);
   return PMPI_Allreduce(send, receive, count, type, operation, communicator);
+}
+
+extern "C" int MPI_Iallgather(const void* send, int send_count, MPI_Datatype send_type, void* receive,
+                              int receive_count, MPI_Datatype receive_type, MPI_Comm communicator,
+                              MPI_Request* request) {
+  count_payload(receive_count, receive_type);  // of one rank
+  return PMPI_Iallgather(send, send_count, send_type, receive, receive_count, receive_type, communicator, request);
 }
 
 namespace Sward::Test {
@@ -93,6 +100,25 @@ TEST(Messages, BytesThroughMpiEqualThePlan) {
   EXPECT_EQ(refresh, regular + sizeof(float) * matrices);
 }
 
+TEST(Messages, OfSharedStatesEqualThePlan) {
+  Communicator<MpiSpace> communicator;
+  const auto ranks = static_cast<std::uint64_t>(communicator.size());
+  OptimizerOptions options = options_for(true, 5);
+  TrainingFixture whole(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                        communicator);
+  options.shard = {communicator.rank(), communicator.size()};
+  TrainingFixture shared(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
+                         communicator);
+  const std::uint64_t regular = shared.optimizer().planned_bytes(false);
+  const std::uint64_t refresh = shared.optimizer().planned_bytes(true);
+  EXPECT_EQ(measured_bytes(shared), (std::vector<std::uint64_t>{refresh, regular, regular, refresh}));
+  // By hand: 5 of 24 rows or columns of each of 3 layers' matrices, across which ranks have 16 or 32 of 24 (attention)
+  // and of 40 (MLP); the same of the 31 rows, whole ones, of embedding and head.
+  const auto share = [&](std::uint64_t extent) { return ((extent + ranks - 1) / ranks + 15) / 16 * 16; };
+  const std::uint64_t pieces = 3 * 5 * (4 * share(24) + 3 * share(40)) + 2 * share(31) * 24;
+  EXPECT_EQ(regular - whole.optimizer().planned_bytes(false), ranks > 1 ? sizeof(float) * pieces : 0);
+}
+
 /// FNV-1a over the bits of all weights is the same on all ranks.
 void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGroup& communicator) {
   for (const auto& weight : training.model().weights()) {
@@ -108,9 +134,10 @@ void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGr
 
 TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
   Communicator<MpiSpace> communicator;
-  for (const bool bfloat16 : {false, true}) {
+  for (const auto& [bfloat16, shared] : {std::pair(false, false), {true, false}, {false, true}}) {
     OptimizerOptions options = options_for(true, 5);
     options.bfloat16_messages = bfloat16;
+    if (shared) options.shard = {communicator.rank(), communicator.size()};
     TrainingFixture training(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::block, options,
                              communicator);
     for (int step = 0; step < 5; ++step) training.update(step, 1);

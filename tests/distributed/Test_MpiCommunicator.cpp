@@ -5,6 +5,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "Sward_MpiCommunicator.hpp"
 
@@ -73,6 +74,42 @@ TEST(MpiCommunicator, sums_vectors_in_place) {
     expect_sums<float>(communicator, count);
     expect_sums<double>(communicator, count);
   }
+}
+
+template <class T>
+void expect_gathered(Communicator<MpiSpace>& communicator, std::size_t count) {
+  const auto ranks = static_cast<std::size_t>(communicator.size());
+  const Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace> rows("rows", ranks, count);
+  const auto own = static_cast<std::size_t>(communicator.rank());
+  for (std::size_t i = 0; i < count; ++i) rows(own, i) = static_cast<T>(static_cast<float>(10 * own + i % 7));
+  communicator.all_gather(Space(), rows, "rows");
+  for (std::size_t rank = 0; rank < ranks; ++rank)
+    for (std::size_t i = 0; i < count; ++i)
+      ASSERT_EQ(static_cast<float>(rows(rank, i)), static_cast<float>(10 * rank + i % 7)) << rank << ", " << i;
+}
+
+TEST(MpiCommunicator, gathers_the_rows_of_all_ranks) {
+  Communicator<MpiSpace> communicator;
+  for (const std::size_t count : {0U, 1U, 7U, 100'000U}) {
+    expect_gathered<float>(communicator, count);
+    expect_gathered<double>(communicator, count);
+    expect_gathered<BFloat16>(communicator, count);
+  }
+  const Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace> other(
+      "other", static_cast<std::size_t>(communicator.size()) + 1, 2);
+  EXPECT_THROW(communicator.all_gather(Space(), other), std::invalid_argument);
+}
+
+TEST(MpiCommunicator, hands_the_bytes_of_all_ranks_to_rank_0) {
+  const Communicator<MpiSpace> communicator;
+  const std::vector<std::byte> own(static_cast<std::size_t>(3 * communicator.rank()), std::byte(communicator.rank()));
+  int next = 0;
+  communicator.gather_to_root(own, [&](int rank, std::span<const std::byte> bytes) {
+    EXPECT_EQ(rank, next++);
+    EXPECT_EQ(bytes.size(), static_cast<std::size_t>(3 * rank));
+    for (const std::byte byte : bytes) EXPECT_EQ(byte, std::byte(rank));
+  });
+  EXPECT_EQ(next, communicator.rank() == 0 ? communicator.size() : 0);
 }
 
 TEST(MpiCommunicator, sums_a_matrix_as_one_message) {

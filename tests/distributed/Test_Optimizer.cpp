@@ -19,8 +19,8 @@ TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
 }
 
 TrialOptions trial(bool grass, std::size_t rank, long interval, long warmup, double decay, double clip,
-                   std::size_t micro_batches, bool writes_columns = false) {
-  return {grass, rank, interval, warmup, decay, clip, micro_batches, 8, writes_columns};
+                   std::size_t micro_batches, bool writes_columns = false, bool shares_states = false) {
+  return {grass, rank, interval, warmup, decay, clip, micro_batches, 8, writes_columns, false, shares_states};
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
@@ -29,6 +29,12 @@ INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
                                            trial(true, 1, 1, 0, 0.0, 0.0, 1), trial(false, 0, 1, 0, 0.1, 0.0, 1),
                                            trial(false, 0, 1, 0, 0.0, 2.0, 3), trial(true, 3, 3, 0, 0.1, 0.0, 1, true),
                                            trial(true, 2, 4, 5, 0.0, 1.5, 3, true)));
+
+INSTANTIATE_TEST_SUITE_P(SharedStates, OptimizerAgainstReference,
+                         ::testing::Values(trial(true, 3, 3, 2, 0.1, 0.0, 2, false, true),
+                                           trial(true, 20, 4, 5, 0.0, 1.5, 3, true, true),
+                                           trial(true, 1000, 5, 0, 0.1, 0.0, 2, false, true),
+                                           trial(false, 0, 1, 0, 0.1, 2.0, 3, false, true)));
 
 /// Inside the backward pass, where updates take the norms of the gradients that they read.
 TEST(OptimizerAtOnce, AgreesWithReference) {

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "Sward_TrainingFolder.hpp"
 
 // Runs of sward-train that lose a rank end on all of them, say which one it was, and go on to the same bits.
@@ -115,6 +117,27 @@ TEST(ElasticResume, OnOtherNumbersOfRanksTheDataGoOnInTheSameOrder) {
   const std::vector<double> found = losses_of(folder / "out");
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << "update " << i;
+}
+
+TEST(ElasticResume, OnOtherNumbersOfRanksSharedStatesGiveTheBitsOfWholeOnes) {
+  const TrainingFolder folder;
+  const auto settings = [&](const std::string& last, const std::string& output, const std::string& shard) {
+    return std::vector<std::string>{
+        "model.hidden_size=48",   "model.intermediate_size=100",  "batch.sequences=12",          "batch.micro=1",
+        "schedule.steps=" + last, "output.checkpoint_interval=2", folder.output_setting(output), "run.shard=" + shard};
+  };
+  // What two ranks share is taken up by three and by one; then again by two, of a run in which the others did not
+  // share.
+  for (const auto& [ranks, last, shard] :
+       {std::tuple{2, "2", "states"}, {3, "4", "states"}, {1, "6", "none"}, {2, "8", "states"}}) {
+    for (const std::string output : {"shared", "whole"}) {
+      const auto run = settings(last, output, output == "shared" ? shard : "none");
+      const CommandResult result = run_command(folder.train(run, "--resume auto", ranks));
+      ASSERT_EQ(result.status, 0) << result.output;
+    }
+    const std::int64_t step = std::stoll(last);
+    EXPECT_EQ(state_of(folder.checkpoint(step, "shared")), state_of(folder.checkpoint(step, "whole"))) << step;
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_NormalValues.hpp"
 #include "Sward_OwnedMoment.hpp"
+#include "Sward_PackShare.hpp"
 #include "Sward_ProjectGathered.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
@@ -36,6 +37,7 @@
 #include "Sward_Swiglu.hpp"
 #include "Sward_SwigluProduct.hpp"
 #include "Sward_TestSpaces.hpp"
+#include "Sward_UnpackShares.hpp"
 
 // The contract of every kernel, seen through Kokkos Tools: labels with our prefix, launches on the instance that was
 // given, no allocation and no fence.
@@ -74,6 +76,7 @@ struct Operands {
   Vector<int, Space> targets = make_vector<int, Space>(tokens, [](std::size_t i) { return static_cast<int>(i); });
   Matrix<float, Space> partials{"partials", rms_norm_partial_rows<Space>, hidden};
   Vector<int, Space> places{"places", embedding_workspace_size(tokens, hidden)};
+  Matrix<float, Space> pieces{"pieces", 2, 6 * rank};
   Vector<double, Space> squares{"squares", 1};
   Vector<double, Space> partial_squares{"partial squares", part_sums_workspace<Space>};
   SelectionMemory<Space> memory{hidden, rank};
@@ -118,6 +121,14 @@ void update_layer(const Space& space, const Operands<Space>& x) {
                              x.gathered_second, x.a));
   batch.add(adamw_row_update<Space>(adam_step, 1e-3, 1e-4, x.rounding, x.d, x.e, x.f, x.b));
   launch_updates("Sward::grass_update", space, batch);
+}
+
+/// Of two ranks, which have 6 rows each of 4 columns.
+template <class Space>
+void call_sharing_kernels(const Space& space, const Operands<Space>& x) {
+  const WeightShares<Space, Matrix<float, Space>> shares{x.square, Side::columns, false, x.of_columns.rows, 6};
+  pack_share(space, shares, 1, Kokkos::subview(x.pieces, 1, Kokkos::ALL));
+  unpack_shares(space, shares, 1, x.pieces);
 }
 
 template <class Space>
@@ -166,6 +177,7 @@ void call_all(const Space& space, const Operands<Space>& x) {
   call_basic_kernels(space, x);
   call_selection_kernels(space, x);
   update_layer(space, x);
+  call_sharing_kernels(space, x);
   call_transformer_kernels(space, x);
 }
 
@@ -183,7 +195,7 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
     const LaunchRecording recording;
     call_all(instance, operands);
     const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instance);
-    EXPECT_GE(recording.launches().size(), 39U);
+    EXPECT_GE(recording.launches().size(), 41U);
     for (const Launch& launch : recording.launches()) {
       EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
       EXPECT_EQ(launch.device, given) << launch.label;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "Sward_AllClose.hpp"
 #include "Sward_RandomViews.hpp"
@@ -104,6 +105,17 @@ TYPED_TEST(RoundingOfWeights, LeavesFloatAndDoubleAlone) {
   EXPECT_TRUE(all_close(more_floats, values, 0, 0));
   EXPECT_TRUE(all_close(doubles, values, 0, 0));
   EXPECT_TRUE(all_close(more_doubles, values, 0, 0));
+}
+
+TEST(Rounding, CountsThePartsOfAMatrixAsTheWhole) {
+  const LanePiece piece{3, 8, 5};
+  const auto place = [&](const Rounding& rounding) {
+    const LanePiece whole = rounding.in_whole(piece);
+    return std::vector<int>{whole.row, whole.begin, whole.count};
+  };
+  EXPECT_EQ(place(Rounding{true, draw}), (std::vector<int>{3, 8, 5}));
+  EXPECT_EQ(place(Rounding{true, draw, 48}), (std::vector<int>{51, 8, 5}));
+  EXPECT_EQ(place(Rounding{true, draw, 16, 37}), (std::vector<int>{3, 24, 5}));
 }
 
 TEST(Rounding, GivesTheValuesOfAnElementDifferentPieces) {

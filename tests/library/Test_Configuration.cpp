@@ -75,7 +75,7 @@ seed = 42
 recompute = "block"
 communication = "mpi"
 timeout_seconds = 30
-shard = "none"
+shard = "states"
 message = "float"
 embedding_message = "dense"
 deterministic = true
@@ -116,6 +116,15 @@ deterministic = true
   EXPECT_EQ(c.output.keep, 4);
   EXPECT_EQ(c.seed, 42U);
   EXPECT_EQ(c.recompute, Recompute::block);
+  EXPECT_TRUE(c.shard_states);
+}
+
+TEST(Configuration, shares_states_where_asked_to_and_no_weights) {
+  ConfigurationText text;
+  EXPECT_FALSE(read_text(text.text()).shard_states);
+  text.set("run.shard", "'weights'");
+  EXPECT_THAT([&] { read_text(text.text()); },
+              ThrowsMessage<InputError>(HasSubstr("key 'run.shard' is \"weights\"; allowed: \"none\", \"states\"")));
 }
 
 TEST(Configuration, stores_bfloat16_where_products_are_in_8_bits) {

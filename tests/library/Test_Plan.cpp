@@ -153,6 +153,28 @@ TEST(Plan, CountsWhatLiesOutsideTheArena) {
   EXPECT_EQ(by_kind(plan_of(configuration, 1, DataSize{31, 1000}).outside).count("sequence_order"), 0U);
 }
 
+TEST(Plan, CountsStatesThatRanksShareAsByHand) {
+  Configuration configuration = small_configuration(true);
+  const Plan whole = plan_of(configuration, 3);
+  configuration.shard_states = true;
+  const Plan shared = plan_of(configuration, 3);
+  // A rank has 32 of 64 rows or columns, 32 of 96, and 48 of 128; the last one less. Norms are whole.
+  constexpr std::size_t part = rank * (4 * 32 + 3 * 32), part_of_dense = 2 * 48 * h + (2 * layers + 1) * h;
+  auto arena = by_kind(shared.arena);
+  EXPECT_EQ(arena["optimizer_states"], 2 * 4 * (layers * part + part_of_dense) + layers * 7 * 2 * one_block);
+  EXPECT_EQ(arena["weights"], by_kind(whole.arena)["weights"]);
+  EXPECT_EQ(arena["gradients"], by_kind(whole.arena)["gradients"]);
+  // The pieces of three ranks, of which a block's are the largest.
+  static_assert(part > 48 * h);
+  EXPECT_EQ(arena["workspace"], by_kind(whole.arena)["workspace"] + 3 * 4 * part);
+  EXPECT_EQ(shared.message.regular, whole.message.regular + 4 * (layers * part + 2 * 48 * h));
+  EXPECT_EQ(shared.message.refresh, whole.message.refresh + 4 * (layers * part + 2 * 48 * h));
+  EXPECT_EQ(by_kind(shared.outside)["gathered_state"], 4 * (3 + 1) * 48 * h);
+  EXPECT_EQ(by_kind(whole.outside).count("gathered_state"), 0U);
+  EXPECT_EQ(shared.checkpoint_bytes(), whole.checkpoint_bytes());
+  EXPECT_EQ(plan_of(configuration, 1).arena_bytes(), plan_of(small_configuration(true), 1).arena_bytes());
+}
+
 TEST(Plan, TotalsAreSums) {
   const Plan plan = plan_of(small_configuration(true), 2, DataSize{1001, 1000});
   std::size_t arena = 0;

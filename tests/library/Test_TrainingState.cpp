@@ -59,7 +59,7 @@ struct Training {
       bits[name] = recorder.bits();
       typename StateVisitor<Space, float>::Matrix weight = fixture.model().weights()[i];
       StateRecorder<Space, float> weights;
-      weights.visit("weight", weight);
+      weights.visit("weight", weight, MatrixSplit());
       bits[name].insert(weights.bits().begin(), weights.bits().end());
     }
     return bits;

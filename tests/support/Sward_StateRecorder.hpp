@@ -24,9 +24,18 @@ class StateRecorder : public StateVisitor<ExecutionSpace, Scalar> {
   using Base = StateVisitor<ExecutionSpace, Scalar>;
 
  public:
-  void visit(const std::string& name, typename Base::Matrix values) override { record(name, host_values(values)); }
-  void visit(const std::string& name, typename Base::HalfMatrix values) override { record(name, host_values(values)); }
-  void visit(const std::string& name, typename Base::Codes values) override { record(name, host_values(values)); }
+  void visit(const std::string& name, typename Base::Matrix values, const MatrixSplit&) override {
+    record(name, host_values(values));
+  }
+  void visit(const std::string& name, typename Base::HalfMatrix values, const MatrixSplit&) override {
+    record(name, host_values(values));
+  }
+  void visit(const std::string& name, typename Base::Codes values, const MatrixSplit&) override {
+    record(name, host_values(values));
+  }
+  void visit(const std::string& name, typename Base::Floats values, const MatrixSplit&) override {
+    record(name, host_values(values));
+  }
   void visit(const std::string& name, typename Base::Integers values, int) override {
     record(name, host_values(values));
   }

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <Kokkos_Core.hpp>
+#include <cstddef>
+
+#include "Sward_RowSelection.hpp"
+
+namespace Sward {
+
+/// What an update changes of a weight, and how ranks share it: the selected rows of an m x n matrix, cut into shares of
+/// `share` columns, or its selected columns, cut into shares of rows. The last ranks may have less, or nothing.
+///
+/// A share as it is sent, for r selected rows (columns), is r x share (share x r) elements, row-major, whatever the
+/// rank has of it.
+template <class ExecutionSpace, class Weight>
+struct WeightShares {
+  using Numbers = typename RowSelection<ExecutionSpace>::template List<int>;
+
+  Weight weight;
+  Side side = Side::columns;  ///< that the numbers are of
+  bool takes_all = true;      ///< every column; there are no numbers then
+  Numbers numbers;            ///< ascending; one may stand in several neighbouring slots
+  int share = 0;              ///< rows (columns) a rank
+
+  /// Rows and columns of a share as it is sent.
+  KOKKOS_INLINE_FUNCTION int piece_rows() const { return side == Side::rows ? slots() : share; }
+  KOKKOS_INLINE_FUNCTION int piece_columns() const { return side == Side::rows ? share : slots(); }
+  std::size_t piece_size() const {
+    return static_cast<std::size_t>(piece_rows()) * static_cast<std::size_t>(piece_columns());
+  }
+
+  /// The part of a share that a rank has.
+  KOKKOS_INLINE_FUNCTION int owned_rows(int rank) const { return side == Side::rows ? slots() : owned(rank); }
+  KOKKOS_INLINE_FUNCTION int owned_columns(int rank) const { return side == Side::rows ? owned(rank) : slots(); }
+
+  /// The row and the column of the weight that element (i, j) of a rank's share is from.
+  KOKKOS_INLINE_FUNCTION int weight_row(int rank, int i) const {
+    return side == Side::rows ? numbers(i) : rank * share + i;
+  }
+  KOKKOS_INLINE_FUNCTION int weight_column(int rank, int j) const {
+    if (side == Side::rows) return rank * share + j;
+    return takes_all ? j : numbers(j);
+  }
+
+  /// Whether element (i, j) of a share is that of the slot before once more.
+  KOKKOS_INLINE_FUNCTION bool repeats(int i, int j) const {
+    const int slot = side == Side::rows ? i : j;
+    return !takes_all && slot > 0 && numbers(slot - 1) == numbers(slot);
+  }
+
+ private:
+  KOKKOS_INLINE_FUNCTION int slots() const {
+    return takes_all ? static_cast<int>(weight.extent(1)) : static_cast<int>(numbers.extent(0));
+  }
+  KOKKOS_INLINE_FUNCTION int owned(int rank) const {
+    const int left = static_cast<int>(weight.extent(side == Side::rows ? 1 : 0)) - rank * share;
+    return left < 0 ? 0 : left < share ? left : share;
+  }
+};
+
+}  // namespace Sward
