@@ -40,8 +40,8 @@ bool prefers_nccl(const Communicator<MpiSpace>&) { return false; }
 }  // namespace
 
 std::unique_ptr<ProcessGroup> open_process_group(CommunicationLibrary library, const Communicator<MpiSpace>& mpi) {
-  const bool wants_nccl = library == CommunicationLibrary::nccl ||
-                          (library == CommunicationLibrary::automatic && prefers_nccl(mpi));
+  const bool wants_nccl =
+      library == CommunicationLibrary::nccl || (library == CommunicationLibrary::automatic && prefers_nccl(mpi));
   if (!wants_nccl) return std::make_unique<Communicator<MpiSpace>>(mpi.handle());
 #ifdef SWARD_WITH_NCCL
   return std::make_unique<Communicator<NcclSpace>>(mpi);
