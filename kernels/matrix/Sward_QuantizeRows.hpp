@@ -34,54 +34,66 @@ KOKKOS_INLINE_FUNCTION float magnitude_or_infinity(float x) {
   return magnitude <= Kokkos::Experimental::finite_max_v<float> ? magnitude : Kokkos::Experimental::infinity_v<float>;
 }
 
+// The kernels are no lambdas: nvcc's wrappers of them here call a null pointer where several translation units hold
+// them.
+
+/// One row of quantize_rows_in_registers, for a team of so many threads.
+template <int N, int count, int threads, class Input, class Factors, class Output>
+struct QuantizeRowInRegisters {
+  Input input;
+  Factors factors;
+  Output output;
+
+  template <class Team>
+  KOKKOS_FUNCTION void operator()(const Team& team) const {
+    using Stored = typename Input::non_const_value_type;
+    constexpr int step = threads * N;
+    const int columns = static_cast<int>(input.extent(1));
+    const int row = team.league_rank();
+    const int first = team.team_rank() * N;
+    Pack<Stored, N> x[count];
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k)
+      if (first + k * step < columns) x[k] = load_pack<N>(&input(row, first + k * step));
+    float largest = 0;
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k) {
+      if (first + k * step >= columns) continue;
+      const auto factor = load_factors<N>(factors, first + k * step);
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) {
+        const float magnitude = magnitude_or_infinity(static_cast<float>(x[k][e]) * factor[e]);
+        largest = magnitude > largest ? magnitude : largest;
+      }
+    }
+    team.team_reduce(Kokkos::Max<float>(largest));
+    const float scale = float8_scale(largest);
+    const float inverse = 1 / scale;
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k) {
+      if (first + k * step >= columns) continue;
+      forget_conversions(x[k]);
+      const auto factor = load_factors<N>(factors, first + k * step);
+      Pack<float, N> quotients;
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) quotients[e] = static_cast<float>(x[k][e]) * factor[e] * inverse;
+      store_pack(convert_pack<Float8>(quotients), &output.codes(row, first + k * step));
+    }
+    Kokkos::single(Kokkos::PerTeam(team), [&] { output.scale(row) = scale; });
+  }
+};
+
 /// quantize_rows for rows of up to N * count * 128 elements: a team holds one in registers, so that it is read once.
 template <int N, int count, class ExecutionSpace, class Input, class Factors, class Output>
 void quantize_rows_in_registers(const ExecutionSpace& space, const Input& input, const Factors& factors,
                                 const Output& output) {
-  using Stored = typename Input::non_const_value_type;
   constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 128;
-  const int columns = static_cast<int>(input.extent(1));
   using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads, 1>>;
-  Kokkos::parallel_for(
-      "Sward::quantize_rows", Policy(space, static_cast<int>(input.extent(0)), threads),
-      KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        const int row = team.league_rank();
-        const int first = team.team_rank() * N;
-        constexpr int step = threads * N;
-        Pack<Stored, N> x[count];
-        SWARD_UNROLL
-        for (int k = 0; k < count; ++k)
-          if (first + k * step < columns) x[k] = load_pack<N>(&input(row, first + k * step));
-        float largest = 0;
-        SWARD_UNROLL
-        for (int k = 0; k < count; ++k) {
-          if (first + k * step >= columns) continue;
-          const auto factor = load_factors<N>(factors, first + k * step);
-          SWARD_UNROLL
-          for (int e = 0; e < N; ++e) {
-            const float magnitude = magnitude_or_infinity(static_cast<float>(x[k][e]) * factor[e]);
-            largest = magnitude > largest ? magnitude : largest;
-          }
-        }
-        team.team_reduce(Kokkos::Max<float>(largest));
-        const float scale = float8_scale(largest);
-        const float inverse = 1 / scale;
-        SWARD_UNROLL
-        for (int k = 0; k < count; ++k) {
-          if (first + k * step >= columns) continue;
-          forget_conversions(x[k]);
-          const auto factor = load_factors<N>(factors, first + k * step);
-          Pack<float, N> quotients;
-          SWARD_UNROLL
-          for (int e = 0; e < N; ++e) quotients[e] = static_cast<float>(x[k][e]) * factor[e] * inverse;
-          store_pack(convert_pack<Float8>(quotients), &output.codes(row, first + k * step));
-        }
-        Kokkos::single(Kokkos::PerTeam(team), [&] { output.scale(row) = scale; });
-      });
+  Kokkos::parallel_for("Sward::quantize_rows", Policy(space, static_cast<int>(input.extent(0)), threads),
+                       QuantizeRowInRegisters<N, count, threads, Input, Factors, Output>{input, factors, output});
 }
 
-/// One row of quantize_rows_in_two_passes. Not a lambda: nvcc's wrapper of one here calls a null pointer when several
-/// translation units hold it.
+/// One row of quantize_rows_in_two_passes.
 template <class Input, class Factors, class Output>
 struct QuantizeRowInTwoPasses {
   Input input;
