@@ -28,11 +28,12 @@ class AdamBlock {
   AdamBlock(const char* function, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
             const First& first_moment, const Second& second_moment)
       : adam_(step),
-        rounding_(rounding),
+        draw_(rounding.draw),
         gradient_(gradient),
         first_moment_(first_moment),
         second_moment_(second_moment),
-        in_packs_(moves_in_packs<ExecutionSpace>(gradient)) {
+        in_packs_(moves_in_packs<ExecutionSpace>(gradient)),
+        place_{0, 0, static_cast<int>(gradient.extent(1))} {
     static_assert(Gradient::rank() == 2, "Sward: the gradient must be a matrix");
     require(step.count >= 1, function, "the count is " + std::to_string(step.count) + ", wanted 1 or more");
     check_moment(function, "first_moment", first_moment, gradient.extent(0), gradient.extent(1));
@@ -46,6 +47,8 @@ class AdamBlock {
     require_extents("Sward::AdamBlock", "squares", {squares.extent(0)}, {blocks()});
     squares_ = squares;
   }
+  /// Has moments and weights rounded as parts of larger ones.
+  void count_as_part(const PartPlace& place) { place_ = place; }
   /// Of the gradient.
   std::size_t blocks() const { return gradient_.extent(0) * static_cast<std::size_t>(blocks_of(columns())); }
 
@@ -70,7 +73,7 @@ class AdamBlock {
   static constexpr bool draws = FirstMoment::draws || SecondMoment::draws;
 
   KOKKOS_INLINE_FUNCTION void draw(const LanePiece& piece, PieceBits<ExecutionSpace>& bits) const {
-    bits.draw(rounding_.draw, rounding_.in_whole(piece), rounding_.columns > 0 ? rounding_.columns : columns());
+    bits.draw(draw_, place_.in_whole(piece), place_.columns);
   }
 
   /// Updates the moments of a block that was loaded, with the bits that were drawn for it, and hands the step
@@ -100,11 +103,12 @@ class AdamBlock {
   }
 
   AdamFormula<Value> adam_;
-  Rounding rounding_;
+  Draw draw_;
   Gradient gradient_;
   FirstMoment first_moment_;
   SecondMoment second_moment_;
   bool in_packs_;
+  PartPlace place_;
   Squares squares_;
 };
 

@@ -16,18 +16,21 @@ namespace Sward {
 /// of row i have number i ceil(n / 8) + b, which is eight pieces of 16 bits. Element 8 b + k takes piece k for its
 /// weight, k + 3 for its first moment and k + 5 for its second, modulo 8. So no two weights see the same bits, nor do
 /// two first moments or two second ones, nor the three values of one element; a weight shares them with moments of two
-/// other elements, in whose updates it has no part. A weight that has several slots takes the bits of the last. Where
-/// the gradient is a part of one that was split, its elements count as in the whole, so that bits do not depend on
-/// that.
+/// other elements, in whose updates it has no part. A weight that has several slots takes the bits of the last.
 struct Rounding {
   bool stochastic = false;  ///< BFloat16 weights; otherwise they are rounded to the nearest
   Draw draw = {};           ///< of this update of this matrix; moments in BFloat16 or 8 bits always use it
-  int first = 0;            ///< of a part: its first row in the whole, or with `columns` its first column, one of 8 b
-  int columns = 0;          ///< of the whole that was split along its columns; otherwise 0
+};
 
-  /// A piece of the gradient in the whole.
+/// Where a gradient that is a part of a larger one lies in it: its elements take the bits that they have there, which
+/// then do not depend on how it was split.
+struct PartPlace {
+  int first_row = 0;
+  int first_column = 0;  ///< a multiple of 8
+  int columns = 0;       ///< of the whole
+
   KOKKOS_INLINE_FUNCTION LanePiece in_whole(const LanePiece& piece) const {
-    return {columns > 0 ? piece.row : first + piece.row, columns > 0 ? first + piece.begin : piece.begin, piece.count};
+    return {first_row + piece.row, first_column + piece.begin, piece.count};
   }
 };
 

@@ -43,6 +43,7 @@ class RowUpdate {
   /// The same of AdamBlock.
   std::size_t blocks() const { return adam_.blocks(); }
   void write_squares(const typename Adam::Squares& squares) { adam_.write_squares(squares); }
+  void count_as_part(const PartPlace& place) { adam_.count_as_part(place); }
 
   /// Bytes of scratch of a team that takes `share` rows.
   std::size_t scratch_bytes(int share) const {

@@ -59,10 +59,11 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_.use([&]<class Storage>(const Storage& first, const Storage& second) {
-      updates.template add<Storage>(
-          adamw_row_update<ExecutionSpace>(step, context.learning_rate, context.learning_rate * adam_.weight_decay,
-                                           rounding_of_part(context.rounding, split_, part_),
-                                           subview_of(gradient_, part_), first, second, subview_of(weight_, part_)));
+      auto update = adamw_row_update<ExecutionSpace>(
+          step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
+          subview_of(gradient_, part_), first, second, subview_of(weight_, part_));
+      update.count_as_part(place_of(part_, split_));
+      updates.template add<Storage>(update);
     });
   }
 

@@ -164,10 +164,11 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_->use([&]<class Storage>(const Storage& first, const Storage& second) {
-      updates.template add<Storage>(grass_row_update(
-          selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-          context.learning_rate * adam_.weight_decay, rounding_of_part(context.rounding, split_, part_),
-          subview_of(gradient_, part_), first, second, subview_of(weight_, weight_part())));
+      auto update = grass_row_update(selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
+                                     context.learning_rate * adam_.weight_decay, context.rounding,
+                                     subview_of(gradient_, part_), first, second, subview_of(weight_, weight_part()));
+      update.count_as_part(place_of(part_, split_));
+      updates.template add<Storage>(update);
     });
   }
 

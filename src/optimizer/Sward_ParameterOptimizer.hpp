@@ -40,15 +40,9 @@ View subview_of(const View& matrix, const MatrixPart& part) {
                          std::pair(part.first_column, part.first_column + part.columns));
 }
 
-/// Rounding of a part as in the whole matrix.
-inline Rounding rounding_of_part(Rounding rounding, const MatrixSplit& split, const MatrixPart& part) {
-  if (split.along == Side::rows) {
-    rounding.first = static_cast<int>(part.first_row);
-  } else {
-    rounding.first = static_cast<int>(part.first_column);
-    rounding.columns = static_cast<int>(split.columns);
-  }
-  return rounding;
+/// Where a part of a split gradient lies in it.
+inline PartPlace place_of(const MatrixPart& part, const MatrixSplit& split) {
+  return {static_cast<int>(part.first_row), static_cast<int>(part.first_column), static_cast<int>(split.columns)};
 }
 
 /// Optimizer state and gradient of one parameter.

@@ -108,14 +108,8 @@ TYPED_TEST(RoundingOfWeights, LeavesFloatAndDoubleAlone) {
 }
 
 TEST(Rounding, CountsThePartsOfAMatrixAsTheWhole) {
-  const LanePiece piece{3, 8, 5};
-  const auto place = [&](const Rounding& rounding) {
-    const LanePiece whole = rounding.in_whole(piece);
-    return std::vector<int>{whole.row, whole.begin, whole.count};
-  };
-  EXPECT_EQ(place(Rounding{true, draw}), (std::vector<int>{3, 8, 5}));
-  EXPECT_EQ(place(Rounding{true, draw, 48}), (std::vector<int>{51, 8, 5}));
-  EXPECT_EQ(place(Rounding{true, draw, 16, 37}), (std::vector<int>{3, 24, 5}));
+  const LanePiece piece = PartPlace{48, 16, 37}.in_whole({3, 8, 5});
+  EXPECT_EQ((std::vector<int>{piece.row, piece.begin, piece.count}), (std::vector<int>{51, 24, 5}));
 }
 
 TEST(Rounding, GivesTheValuesOfAnElementDifferentPieces) {
