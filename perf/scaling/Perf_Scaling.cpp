@@ -171,13 +171,8 @@ int main(int argc, char** argv) {
   return run_parallel_program("perf_scaling", argc, argv, [&] {
     const Communicator<MpiSpace> mpi;
     const auto ranks = open_process_group(library_of(arguments.communication), mpi);
-    for (const std::string& text : arguments.cases) {
-      const StepCase c = Perf::read_case(text);
-      if (arguments.step.precision == "float")
-        time_case<float>(c, arguments, *ranks);
-      else
-        time_case<BFloat16>(c, arguments, *ranks);
-    }
+    Perf::for_each_case(arguments.cases, arguments.step,
+                        [&]<class Scalar>(const StepCase& c) { time_case<Scalar>(c, arguments, *ranks); });
     return 0;
   });
 }

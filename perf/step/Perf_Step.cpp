@@ -106,13 +106,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   return run_parallel_program("perf_step", argc, argv, [&] {
     Communicator<MpiSpace> ranks;
-    for (const std::string& text : arguments.cases) {
-      const StepCase c = Perf::read_case(text);
-      if (arguments.step.precision == "float")
-        time_case<float>(c, arguments, ranks);
-      else
-        time_case<BFloat16>(c, arguments, ranks);
-    }
+    Perf::for_each_case(arguments.cases, arguments.step,
+                        [&]<class Scalar>(const StepCase& c) { time_case<Scalar>(c, arguments, ranks); });
     if (arguments.products) Perf::print_product_times();
     return 0;
   });

@@ -65,6 +65,18 @@ inline OptimizerOptions optimizer_options(const StepCase& c, const StepOptions& 
   return options;
 }
 
+/// Calls function.template operator()<Scalar>(case) for each case, in the type that the precision asks for.
+template <class Function>
+void for_each_case(const std::vector<std::string>& cases, const StepOptions& options, const Function& function) {
+  for (const std::string& text : cases) {
+    const StepCase c = read_case(text);
+    if (options.precision == "float")
+      function.template operator()<float>(c);
+    else
+      function.template operator()<BFloat16>(c);
+  }
+}
+
 /// Sequences of a pass, which must divide those of an update.
 inline std::size_t sequences_of_pass(const StepCase& c, const StepOptions& options) {
   const std::size_t micro = options.micro == 0 ? c.sequences : options.micro;

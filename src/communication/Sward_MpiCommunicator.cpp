@@ -202,19 +202,17 @@ void Communicator<MpiSpace>::enqueue(const Message& message, void* data) {
   }
 }
 
-void Communicator<MpiSpace>::finish_message() { log_->finish(number_); }
-
 void Communicator<MpiSpace>::progress() {
   if (request_ == MPI_REQUEST_NULL) return;
   int finished = 0;
   check_mpi(MPI_Test(&request_, &finished, MPI_STATUS_IGNORE), "MPI_Test");
-  if (finished != 0) finish_message();
+  if (finished != 0) log_->finish(number_);
 }
 
 void Communicator<MpiSpace>::wait(const Space& space) {
   if (request_ != MPI_REQUEST_NULL) {
     check_mpi(MPI_Wait(&request_, MPI_STATUS_IGNORE), "MPI_Wait");
-    finish_message();
+    log_->finish(number_);
   }
   if (staged_.data == nullptr) return;
   copy_bytes(space, staged_.data, staging_, 0, staged_.bytes(), true);

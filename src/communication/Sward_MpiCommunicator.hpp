@@ -68,7 +68,6 @@ class Communicator<MpiSpace> : public ProcessGroup {
   /// A message that goes through the host, and comes back to the device when it has been summed or gathered.
   void* stage(const Space& space, const Message& message);
   void enqueue(const Message& message, void* data);
-  void finish_message();
   void release() noexcept;
 
   MPI_Comm communicator_ = MPI_COMM_NULL;

@@ -33,19 +33,19 @@ class LayerMessage {
   /// Takes memory for the form; without a call the gradients are sent as they lie. Rows have `columns` elements each,
   /// and there are `most_rows` of them at the most.
   void plan_form(Arena<ExecutionSpace>& arena, const MessageForm& form, std::size_t columns, std::size_t most_rows) {
-    columns_ = form.as_rows ? columns : gradients_.extent(0);
-    sends_rows_ = form.as_rows;
-    capacity_ = form.as_rows ? columns * most_rows : gradients_.extent(0);
-    if (form.as_rows) packed_ = arena.template vector<Value>(label_ + " rows", BlockKind::workspace, capacity_);
-    sends_half_ = form.in_bfloat16;
-    if (form.in_bfloat16) half_ = arena.template vector<BFloat16>(label_ + " message", BlockKind::workspace, capacity_);
+    form_ = form;
+    columns_ = columns;
+    if (form.as_rows)
+      packed_ = arena.template vector<Value>(label_ + " rows", BlockKind::workspace, columns * most_rows);
+    if (form.in_bfloat16)
+      half_ = arena.template vector<BFloat16>(label_ + " message", BlockKind::workspace, largest_count());
   }
 
   const std::string& label() const { return label_; }
   Vector gradients() const { return gradients_; }
   /// What the message of an update is at the most; that of rows depends on the tokens.
-  std::size_t largest_bytes() const { return (sends_rows_ ? capacity_ : gradients_.extent(0)) * element_bytes(); }
-  bool sends_rows() const { return sends_rows_; }
+  std::size_t largest_bytes() const { return largest_count() * element_bytes(); }
+  bool sends_rows() const { return form_.as_rows; }
 
   void begin_update(int micro_batches) { missing_ = parameters_ * micro_batches; }
   /// Before the first completion of an update whose message is of rows: those that occur, each once, the same on all
@@ -61,8 +61,8 @@ class LayerMessage {
   Started complete_parameter(const ExecutionSpace& space, ProcessGroup& group) {
     if (--missing_ > 0) return {};
     const std::string what = "the gradients of " + label_;
-    const Vector sent = sends_rows_ ? pack_rows(space) : gradients_;
-    if (sends_half_) {
+    const Vector sent = form_.as_rows ? pack_rows(space) : gradients_;
+    if (form_.in_bfloat16) {
       const auto half = Kokkos::subview(half_, std::pair<std::size_t, std::size_t>(0, sent.extent(0)));
       copy(space, matrix_of(sent), matrix_of(half));
       group.start_all_reduce(space, half, what);
@@ -74,18 +74,20 @@ class LayerMessage {
 
   /// Behind the group's wait: puts the sums where the gradients are.
   void finish(const ExecutionSpace& space) {
-    const std::size_t count = sends_rows_ ? rows_.extent(0) * columns_ : gradients_.extent(0);
-    const std::pair<std::size_t, std::size_t> sent(0, count);
-    const Vector sums = sends_rows_ ? Vector(packed_.data(), count) : gradients_;
-    if (sends_half_) copy(space, matrix_of(Kokkos::subview(half_, sent)), matrix_of(sums));
-    if (sends_rows_) scatter_rows(space, rows_matrix(sums), rows_, gradient_rows());
+    const Vector sums = form_.as_rows ? packed_rows() : gradients_;
+    const std::pair<std::size_t, std::size_t> sent(0, sums.extent(0));
+    if (form_.in_bfloat16) copy(space, matrix_of(Kokkos::subview(half_, sent)), matrix_of(sums));
+    if (form_.as_rows) scatter_rows(space, rows_matrix(sums), rows_, gradient_rows());
   }
 
  private:
   template <class T>
   using Matrix = Kokkos::View<T**, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-  std::size_t element_bytes() const { return sends_half_ ? sizeof(BFloat16) : sizeof(Value); }
+  std::size_t element_bytes() const { return form_.in_bfloat16 ? sizeof(BFloat16) : sizeof(Value); }
+  std::size_t largest_count() const { return form_.as_rows ? packed_.extent(0) : gradients_.extent(0); }
+  /// The rows of this update.
+  Vector packed_rows() const { return Vector(packed_.data(), rows_.extent(0) * columns_); }
   auto gradient_rows() const { return Matrix<Value>(gradients_.data(), gradients_.extent(0) / columns_, columns_); }
   auto rows_matrix(const Vector& packed) const { return Matrix<Value>(packed.data(), rows_.extent(0), columns_); }
 
@@ -98,7 +100,7 @@ class LayerMessage {
   }
 
   Vector pack_rows(const ExecutionSpace& space) const {
-    const Vector packed(packed_.data(), rows_.extent(0) * columns_);
+    const Vector packed = packed_rows();
     embedding(space, gradient_rows(), rows_, rows_matrix(packed));
     return packed;
   }
@@ -108,10 +110,8 @@ class LayerMessage {
   Vector packed_;
   typename Arena<ExecutionSpace>::template VectorView<BFloat16> half_;
   Rows rows_;
-  std::size_t columns_ = 1;
-  std::size_t capacity_ = 0;
-  bool sends_rows_ = false;
-  bool sends_half_ = false;
+  MessageForm form_;
+  std::size_t columns_ = 1;  ///< of a row
   int parameters_;
   int missing_ = 0;
 };

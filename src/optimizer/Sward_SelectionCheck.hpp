@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "Sward_Fnv1a.hpp"
 #include "Sward_ProcessGroup.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -15,15 +16,12 @@ class SelectionError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// FNV-1a over the row numbers of a selection; waits for `space`.
+/// Hash of the row numbers of a selection; waits for `space`.
 template <class ExecutionSpace>
 std::uint64_t selection_hash(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection) {
   space.fence("Sward::selection_hash");
   const auto rows = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, selection.rows);
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (std::size_t slot = 0; slot < rows.extent(0); ++slot)
-    hash = (hash ^ static_cast<std::uint64_t>(rows(slot))) * 1099511628211ULL;
-  return hash;
+  return fnv1a(bytes_of(rows.data(), rows.extent(0)));
 }
 
 /// Throws SelectionError on every rank unless all ranks hold the same rows. A check for debug builds: it waits.

@@ -3,27 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <sstream>
 
+#include "Sward_Fnv1a.hpp"
 #include "Sward_TokenFile.hpp"
 
 namespace Sward {
 
 namespace {
 
-/// FNV-1a over bytes.
-class Fingerprint {
- public:
-  void add(const void* data, std::size_t bytes) {
-    const auto* const first = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < bytes; ++i) hash_ = (hash_ ^ first[i]) * 1099511628211ULL;
-  }
-  std::string text() const { return fmt::format("{:016x}", hash_); }
-
- private:
-  std::uint64_t hash_ = 14695981039346656037ULL;
-};
+std::string text_of(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
 
 std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(' ');
@@ -54,17 +43,17 @@ Facts configuration_facts(const Configuration& configuration) {
 Facts token_file_facts(const std::string& key, const TokenFile& file) {
   constexpr std::uint64_t samples = 16;
   constexpr std::uint64_t sample_tokens = 1024;
-  Fingerprint fingerprint;
+  std::uint64_t fingerprint = fnv1a("");
   for (std::uint64_t i = 0; i < samples; ++i) {
     const std::uint64_t first = file.token_count() * i / samples;
     const auto tokens = file.read(first, std::min(sample_tokens, file.token_count() - first));
-    fingerprint.add(tokens.data(), tokens.size() * sizeof(tokens[0]));
+    fingerprint = fnv1a(bytes_of(tokens.data(), tokens.size()), fingerprint);
   }
   const std::string name = "'" + key + "' " + file.path().string() + ": ";
   return {{name + "the number of tokens", std::to_string(file.token_count())},
           {name + "the vocabulary", std::to_string(file.vocab_size())},
           {name + "whether there is a loss mask", file.has_loss_mask() ? "true" : "false"},
-          {name + "the fingerprint of its tokens", fingerprint.text()}};
+          {name + "the fingerprint of its tokens", text_of(fingerprint)}};
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -76,9 +65,8 @@ Facts weight_facts(const ExecutionSpace& space, const Llama<ExecutionSpace, Scal
     const auto row = Kokkos::subview(model.weights()[i], 0, Kokkos::ALL);
     const auto part = Kokkos::subview(row, std::pair<std::size_t, std::size_t>(0, std::min(sample, row.extent(0))));
     const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, part);
-    Fingerprint fingerprint;
-    fingerprint.add(host.data(), host.size() * sizeof(Scalar));
-    facts.emplace_back("the fingerprint of the weight " + model.parameters()[i].name, fingerprint.text());
+    facts.emplace_back("the fingerprint of the weight " + model.parameters()[i].name,
+                       text_of(fnv1a(bytes_of(host.data(), host.size()))));
   }
   return facts;
 }

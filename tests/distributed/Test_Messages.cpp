@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "Sward_AllClose.hpp"
+#include "Sward_Fnv1a.hpp"
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_SelectionCheck.hpp"
 #include "Sward_TrainingFixture.hpp"
@@ -119,15 +120,9 @@ TEST(Messages, OfSharedStatesEqualThePlan) {
   EXPECT_EQ(regular - whole.optimizer().planned_bytes(false), ranks > 1 ? sizeof(float) * pieces : 0);
 }
 
-/// FNV-1a over the bits of all weights is the same on all ranks.
 void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGroup& communicator) {
   for (const auto& weight : training.model().weights()) {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (std::size_t i = 0; i < weight.size(); ++i) {
-      std::uint32_t bits = 0;
-      std::memcpy(&bits, &weight.data()[i], sizeof bits);
-      hash = (hash ^ bits) * 1099511628211ULL;
-    }
+    const std::uint64_t hash = fnv1a(bytes_of(weight.data(), weight.size()));
     EXPECT_EQ(communicator.minimum(hash), communicator.maximum(hash));
   }
 }

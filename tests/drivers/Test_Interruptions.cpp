@@ -23,17 +23,6 @@ std::vector<std::string> long_run() {
           "output.evaluation_interval=50"};
 }
 
-/// Shell text that starts a command in the background, waits for the end of its first update, runs `then` with the
-/// command's process as $run, and ends with the command's status.
-std::string while_it_runs(const TrainingFolder& folder, const std::string& command, const std::string& then) {
-  const std::string log = (folder / "log").string();
-  return ": > " + log + "; " + command + " > " + log + " 2>&1 & run=$!; until grep -q '^step' " + log +
-         " || ! kill -0 $run; do sleep 0.02; done; " + then + "; wait $run";
-}
-
-/// Shell text for the processes that mpirun has started; none for a run alone.
-const std::string children_of_run = "$(cat /proc/$run/task/$run/children)";
-
 /// The run that nobody interrupts, for comparison.
 void train_whole(const TrainingFolder& folder, int ranks) {
   std::vector<std::string> settings = long_run();

@@ -20,14 +20,11 @@ std::vector<std::string> long_run() {
           "run.timeout_seconds=2"};
 }
 
-/// Shell text: starts a run under mpirun, sends a signal to its rank of this number ($1 is rank 0) once it has come to
-/// the first checkpoint, and ends with mpirun's status.
-std::string signal_to(const TrainingFolder& folder, const std::string& command, const std::string& signal, int rank) {
-  const std::string log = (folder / "log").string();
-  return ": > " + log + "; " + command + " > " + log + " 2>&1 & run=$!; until ls " + (folder / "out").string() +
-         "/checkpoint-*.h5 > /dev/null 2>&1 || ! kill -0 $run; do sleep 0.02; done; set -- $(cat "
-         "/proc/$run/task/$run/children); kill -" +
-         signal + " $" + std::to_string(rank + 1) + "; wait $run";
+/// Shell text, while a run under mpirun goes on: waits for its first checkpoint, and sends a signal to the rank of this
+/// number.
+std::string signal_after_checkpoint(const TrainingFolder& folder, const std::string& signal, int rank) {
+  return "until ls " + (folder / "out").string() + "/checkpoint-*.h5 > /dev/null 2>&1; do sleep 0.02; done; set -- " +
+         children_of_run + "; kill -" + signal + " $" + std::to_string(rank + 1);
 }
 
 struct Loss {
@@ -44,7 +41,8 @@ class LostRank : public ::testing::TestWithParam<Loss> {};
 TEST_P(LostRank, EndsTheRunWithALineAndCostsNoCheckpoint) {
   const TrainingFolder folder;
   const auto& [signal, ranks, lost, why] = GetParam();
-  write_file(folder / "script.sh", signal_to(folder, folder.train(long_run(), "", ranks), signal, lost));
+  write_file(folder / "script.sh",
+             while_it_runs(folder, folder.train(long_run(), "", ranks), signal_after_checkpoint(folder, signal, lost)));
   const CommandResult ended = run_command("timeout 60 sh " + (folder / "script.sh").string());
   const std::string log = read_file(folder / "log");
   EXPECT_NE(ended.status, 0);
