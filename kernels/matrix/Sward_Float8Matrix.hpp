@@ -15,7 +15,7 @@ struct Float8Matrix {
   Codes codes;
   Scale scale;
 
-  KOKKOS_INLINE_FUNCTION std::size_t extent(int dimension) const { return codes.extent(dimension); }
+  KOKKOS_INLINE_FUNCTION std::size_t extent(std::size_t dimension) const { return codes.extent(dimension); }
 
   /// Exact in double.
   KOKKOS_INLINE_FUNCTION double operator()(int row, int column) const {

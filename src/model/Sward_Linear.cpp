@@ -22,7 +22,7 @@ auto float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, std
                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   require(rows * columns <= codes.extent(0) && rows <= scale.extent(0), "Sward::Linear",
           "the workspace has no room for an operand of " + extents_text({rows, columns}));
-  return Float8Matrix{Matrix(codes.data(), rows, columns), Scale(scale.data(), rows)};
+  return Float8Matrix<Matrix, Scale>{Matrix(codes.data(), rows, columns), Scale(scale.data(), rows)};
 }
 
 }  // namespace
