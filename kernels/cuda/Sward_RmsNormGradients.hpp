@@ -4,9 +4,16 @@
 
 #include <cstdint>
 
-#include "Sward_WrittenColumns.hpp"
-
 namespace Sward {
+
+/// Columns of a matrix, whose numbers are in `columns`, next to each other in the rows of `values`.
+template <class T>
+struct WrittenColumns {
+  const int* columns;
+  T* values;
+  std::int64_t stride;
+  int count;  ///< 0: nothing is written
+};
 
 /// Operands of rms_norm_gradients: `rows` x `columns` matrices of float, or of bfloat16 by their bits. Strides are the
 /// elements from one row to the next.

@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "Sward_WrittenColumns.hpp"
-
 namespace Sward {
 
 /// Causal self-attention over `sequences` sequences of `length` tokens of bfloat16, one row a token. Query head h uses
@@ -22,11 +20,6 @@ struct ShortAttentionShape {
   std::int64_t output_gradient_stride;
 };
 
-/// Columns of dq, dk and dv, numbered within each, that are written a second time.
-struct PackedColumns {
-  WrittenColumns<std::uint16_t> of[3];
-};
-
 /// Whether the two functions below take the shape: head size 64 up to 512 tokens or 128 up to 256, and strides that are
 /// multiples of 16 bytes. The operands' addresses must be such multiples too.
 bool short_attention_serves(const ShortAttentionShape& shape);
@@ -37,14 +30,9 @@ bool short_attention_serves(const ShortAttentionShape& shape);
 void short_attention(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed, const float* cosine,
                      const float* sine, void* output, float* logsumexp);
 
-/// Whether short_attention_backward takes wanted columns: where every query head has its own keys and a whole head fits
-/// into shared memory, up to 256 tokens or more of head size 64, and 128 of 128.
-bool short_attention_writes_columns(const ShortAttentionShape& shape);
-
-/// packed_gradient, dq|dk|dv, with respect to the q|k|v before their rotation, and the wanted columns of it. The same
-/// bits in every run.
+/// packed_gradient, dq|dk|dv, with respect to the q|k|v before their rotation. The same bits in every run.
 void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed,
                               const float* cosine, const float* sine, const void* output, const float* logsumexp,
-                              const void* output_gradient, void* packed_gradient, const PackedColumns& wanted = {});
+                              const void* output_gradient, void* packed_gradient);
 
 }  // namespace Sward

@@ -6,7 +6,6 @@
 #include "Sward_ShortAttentionLaunch.hpp"
 #include "Sward_ShortAttentionParts.hpp"
 #include "Sward_TensorMap.hpp"
-#include "Sward_WantedOfHead.hpp"
 #include "Sward_WarpgroupProduct.hpp"
 
 namespace Sward {
@@ -16,40 +15,28 @@ namespace {
 template <int head_size>
 constexpr int warpgroups = head_size == 64 ? 3 : 2;
 
-/// One head of one sequence: all of its operands lie in shared memory.
+/// One head of one sequence: all of its operands lie in shared memory. Of 256 tokens they leave 124 KB to the
+/// first-level cache, where the rotary tables are: little more would leave 92, and is slower.
 template <int head_size>
 struct WholeHead {
   Panels<head_size> queries, keys;
   std::uint32_t barriers;  ///< of the first panels, and of the second ones
   Statistics* statistics;
-  std::uint16_t* results;  ///< 64 x head_size of each warpgroup, if columns are wanted
-  WantedOfHead* wanted;
   int* next_item;
 
-  __device__ WholeHead(unsigned char* memory, int rows, bool has_results) : WholeHead(shared_address(memory), rows) {
+  __device__ WholeHead(unsigned char* memory, int rows) : WholeHead(shared_address(memory), rows) {
     unsigned char* const rest = memory + 4 * Panel<head_size>::bytes(rows);
     barriers = shared_address(rest);
     statistics = reinterpret_cast<Statistics*>(rest + 2 * barrier_bytes);
-    results = reinterpret_cast<std::uint16_t*>(statistics + rows);
-    wanted = reinterpret_cast<WantedOfHead*>(results + (has_results ? all_results : 0));
-    next_item = reinterpret_cast<int*>(wanted + 1);
+    next_item = reinterpret_cast<int*>(statistics + rows);
   }
 
-  /// Without results, 256 tokens leave more to the first-level cache, where the rotary tables are.
-  static int bytes(int rows, bool has_results) {
-    return 4 * Panel<head_size>::bytes(rows) +
-           static_cast<int>(2 * barrier_bytes + static_cast<unsigned>(rows) * sizeof(Statistics) +
-                            (has_results ? all_results : 0) * sizeof(std::uint16_t) + sizeof(WantedOfHead) +
-                            (1 + warpgroups<head_size>)*sizeof(int));
-  }
-
-  __device__ std::uint16_t* result() const {
-    return results + threadIdx.x / warpgroup_threads * (tile_rows * head_size);
+  static int bytes(int rows) {
+    return 4 * Panel<head_size>::bytes(rows) + static_cast<int>(2 * barrier_bytes) +
+           rows * static_cast<int>(sizeof(Statistics)) + (1 + warpgroups<head_size>)*static_cast<int>(sizeof(int));
   }
 
  private:
-  static constexpr int all_results = warpgroups<head_size> * tile_rows * head_size;
-
   __device__ WholeHead(std::uint32_t address, int rows)
       : queries{Panel<head_size>(address, rows), Panel<head_size>(address + Panel<head_size>::bytes(rows), rows)},
         keys{Panel<head_size>(address + 2 * Panel<head_size>::bytes(rows), rows),
@@ -95,27 +82,11 @@ __device__ __forceinline__ void load_head(const BackwardOperands& o, const Whole
   outputs.load(0);
   RowRotation<head_size, threads, (1024 + threads - 1) / threads> rotation{o.cosine, o.sine, shape.length, {}};
   rotation.load(0);
-  panels.wanted->find(o.wanted, head, head_size);
   __syncthreads();
   wait_for_phase(panels.barriers, 0);
   rotation.apply_all(0, panels.queries.first, panels.keys.first);
   wait_for_phase(panels.barriers + barrier_bytes, 0);
   outputs.finish_all(panels.statistics, panels.queries.second, 0);
-}
-
-/// Writes a sum, and the wanted columns of it.
-template <int head_size, Part part>
-__device__ __forceinline__ void write_result(const BackwardOperands& o, const WholeHead<head_size>& head,
-                                             const float (&sum)[head_size / 2], float factor, int sequence,
-                                             int first_row, const TilePlace& place, int number) {
-  constexpr int index = static_cast<int>(part);
-  const WrittenColumns<std::uint16_t>& slice = o.wanted.of[index];
-  std::uint16_t* const copy = slice.count > 0 ? head.result() : nullptr;
-  write_gradient<head_size, part>(o, sum, factor, sequence, first_row, place, number, copy);
-  if (copy == nullptr) return;
-  const int row = static_cast<int>(threadIdx.x % warpgroup_threads / 32) * 16;
-  write_slots<head_size>(slice, *head.wanted, index, copy + row * head_size,
-                         std::int64_t{sequence} * o.shape.length + first_row + row, o.shape.length - first_row - row);
 }
 
 template <int head_size>
@@ -130,8 +101,8 @@ __device__ __forceinline__ void key_block(const BackwardOperands& o, const Whole
     add_tile<Side::keys, head_size, tile_rows>(key_sum, value_sum, head.keys, block * tile_rows, head.queries, queries,
                                                head.statistics + queries, place, scale * log2_of_e,
                                                queries - block * tile_rows);
-  write_result<head_size, Part::values>(o, head, value_sum, 1, sequence, block * tile_rows, place, number);
-  write_result<head_size, Part::keys>(o, head, key_sum, scale, sequence, block * tile_rows, place, number);
+  write_gradient<head_size, Part::values>(o, value_sum, 1, sequence, block * tile_rows, place, number);
+  write_gradient<head_size, Part::keys>(o, key_sum, scale, sequence, block * tile_rows, place, number);
 }
 
 template <int head_size>
@@ -146,7 +117,7 @@ __device__ __forceinline__ void query_block(const BackwardOperands& o, const Who
     add_tile<Side::queries, head_size, tile_rows>(sum, none, head.queries, block * tile_rows, head.keys, keys,
                                                   head.statistics + block * tile_rows, place, scale * log2_of_e,
                                                   keys - block * tile_rows);
-  write_result<head_size, Part::queries>(o, head, sum, scale, sequence, block * tile_rows, place, number);
+  write_gradient<head_size, Part::queries>(o, sum, scale, sequence, block * tile_rows, place, number);
 }
 
 /// What the block of threads that will follow on this multiprocessor reads: all of it together is a fraction of the
@@ -187,7 +158,7 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
     whole_head_kernel(const __grid_constant__ BackwardOperands o) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
-  const WholeHead<head_size> head(memory, blocks * tile_rows, are_columns_wanted(o.wanted));
+  const WholeHead<head_size> head(memory, blocks * tile_rows);
   const int number = static_cast<int>(blockIdx.x);
   const int sequence = static_cast<int>(blockIdx.y);
   if (threadIdx.x == 0) *head.next_item = 0;
@@ -206,23 +177,15 @@ __global__ void __launch_bounds__(warpgroups<head_size>* warpgroup_threads, 1)
 
 constexpr int most_shared_bytes = 227 * 1024;
 
-int blocks_of(const ShortAttentionShape& shape) { return (shape.length + tile_rows - 1) / tile_rows; }
-
-template <int head_size>
-bool fits_whole(const ShortAttentionShape& shape) {
-  return shape.heads == shape.key_value_heads &&
-         WholeHead<head_size>::bytes(blocks_of(shape) * tile_rows, true) <= most_shared_bytes;
-}
-
 template <int head_size>
 void launch(cudaStream_t stream, const BackwardOperands& o) {
-  const int blocks = blocks_of(o.shape);
+  const int blocks = (o.shape.length + tile_rows - 1) / tile_rows;
+  const int bytes = WholeHead<head_size>::bytes(blocks * tile_rows);
   const auto sequences = static_cast<unsigned>(o.shape.sequences);
   const char* const name = "Sward::short_attention_backward";
-  if (fits_whole<head_size>(o.shape)) {
+  if (o.shape.heads == o.shape.key_value_heads && bytes <= most_shared_bytes) {
     launch_kernel(name, stream, whole_head_kernel<head_size>, dim3(static_cast<unsigned>(o.shape.heads), sequences),
-                  warpgroups<head_size> * warpgroup_threads,
-                  WholeHead<head_size>::bytes(blocks * tile_rows, are_columns_wanted(o.wanted)), o);
+                  warpgroups<head_size> * warpgroup_threads, bytes, o);
     return;
   }
   const int part_bytes = Parts<head_size>::bytes(blocks * tile_rows);
@@ -235,16 +198,10 @@ void launch(cudaStream_t stream, const BackwardOperands& o) {
 
 }  // namespace
 
-bool short_attention_writes_columns(const ShortAttentionShape& shape) {
-  return shape.head_size == 64 ? fits_whole<64>(shape) : fits_whole<128>(shape);
-}
-
 void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& shape, const void* packed,
                               const float* cosine, const float* sine, const void* output, const float* logsumexp,
-                              const void* output_gradient, void* packed_gradient, const PackedColumns& wanted) {
+                              const void* output_gradient, void* packed_gradient) {
   require_served("Sward::short_attention_backward", shape);
-  if (are_columns_wanted(wanted) && !short_attention_writes_columns(shape))
-    throw std::runtime_error("Sward::short_attention_backward: writes no columns for " + describe(shape));
   if (shape.sequences == 0) return;
   const std::int64_t tokens = std::int64_t{shape.sequences} * shape.length;
   const std::int64_t columns = std::int64_t{shape.heads + 2 * shape.key_value_heads} * shape.head_size;
@@ -257,7 +214,6 @@ void short_attention_backward(cudaStream_t stream, const ShortAttentionShape& sh
       logsumexp,
       static_cast<const std::uint16_t*>(output_gradient),
       static_cast<std::uint16_t*>(packed_gradient),
-      wanted,
       map_tiles({packed, tokens, columns, shape.packed_stride}, tile_rows),
       map_tiles({output_gradient, tokens, std::int64_t{shape.heads} * shape.head_size, shape.output_gradient_stride},
                 tile_rows),

@@ -24,7 +24,6 @@ struct BackwardOperands {
   const float* logsumexp;
   const std::uint16_t* output_gradient;
   std::uint16_t* packed_gradient;
-  PackedColumns wanted;
   CUtensorMap packed_map, output_gradient_map;  ///< in tiles of 64 rows
   unsigned resident_blocks;
 
@@ -158,12 +157,11 @@ __device__ __forceinline__ void add_tile(float (&sum)[head_size / 2], float (&va
   wait_for_products<0>(sum, values);
 }
 
-/// Writes a 64 x head_size sum, of which the thread has two rows, to the head's place in the packed gradient, and to
-/// `copy` unless that is null.
+/// Writes a 64 x head_size sum, of which the thread has two rows, to the head's place in the packed gradient.
 template <int head_size, Part part>
 __device__ __forceinline__ void write_gradient(const BackwardOperands& o, const float (&sum)[head_size / 2],
                                                float factor, int sequence, int first_row, const TilePlace& place,
-                                               int head, std::uint16_t* copy) {
+                                               int head) {
   const std::int64_t first_token = std::int64_t{sequence} * o.shape.length + first_row;
   const std::int64_t stride = o.shape.packed_gradient_stride;
   std::uint16_t* const rows = o.packed_gradient + first_token * stride + o.column(part, head);
@@ -183,7 +181,6 @@ __device__ __forceinline__ void write_gradient(const BackwardOperands& o, const 
     if (first_row + row >= o.shape.length) continue;
     if constexpr (part != Part::values) rotate_back<head_size>(values, angles[half]);
     write_row<head_size>(values, rows + row * stride);
-    if (copy != nullptr) write_row<head_size>(values, copy + row * head_size);
   }
 }
 

@@ -145,8 +145,8 @@ __global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
                                          scale * log2_of_e, row - block * tile_rows);
     }
     if (is_idle) return;
-    write_gradient<head_size, Part::values>(o, values, 1, sequence, block * tile_rows, place, number, nullptr);
-    write_gradient<head_size, Part::keys>(o, sum, scale, sequence, block * tile_rows, place, number, nullptr);
+    write_gradient<head_size, Part::values>(o, values, 1, sequence, block * tile_rows, place, number);
+    write_gradient<head_size, Part::keys>(o, sum, scale, sequence, block * tile_rows, place, number);
   } else {
     const int rows = (late + 1) * tile_rows;
 #pragma unroll
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(part_threads, head_size == 64 ? 2 : 1)
     for (int row = 0; row < (block + 1) * tile_rows; row += width)
       add_tile<side, head_size, width>(sum, values, own, 0, streamed, row, parts.own_statistics(warpgroup), place,
                                        scale * log2_of_e, row - block * tile_rows);
-    write_gradient<head_size, Part::queries>(o, sum, scale, sequence, block * tile_rows, place, number, nullptr);
+    write_gradient<head_size, Part::queries>(o, sum, scale, sequence, block * tile_rows, place, number);
   }
 }
 

@@ -12,7 +12,6 @@
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
-#include "Sward_DeviceSlice.hpp"
 #include "Sward_RmsNormGradients.hpp"
 #endif
 
@@ -91,6 +90,16 @@ void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient&
 }
 
 #ifdef KOKKOS_ENABLE_CUDA
+/// Elements as the kernels beside Kokkos take them.
+template <class Scalar>
+using DeviceElement = std::conditional_t<std::is_same_v<Scalar, BFloat16>, std::uint16_t, Scalar>;
+
+template <class ExecutionSpace, class Scalar>
+WrittenColumns<DeviceElement<Scalar>> written_columns(const ColumnSlice<ExecutionSpace, Scalar>& slice) {
+  return {slice.columns.data(), reinterpret_cast<DeviceElement<Scalar>*>(slice.values.data()),
+          static_cast<std::int64_t>(slice.values.stride(0)), static_cast<int>(slice.columns.extent(0))};
+}
+
 template <class T, class... Others>
 inline constexpr bool is_one_type = (std::is_same_v<T, Others> && ...);
 

@@ -7,11 +7,8 @@
 
 #include "Sward_Attention.hpp"
 #include "Sward_AttentionBackward.hpp"
-#include "Sward_ColumnSlice.hpp"
-#include "Sward_GatherColumns.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
-#include "Sward_DeviceSlice.hpp"
 #include "Sward_ShortAttention.hpp"
 #endif
 
@@ -88,62 +85,23 @@ void rotary_attention(const ExecutionSpace& space, const AttentionShape& shape, 
             output, logsumexp, workspace);
 }
 
-/// Columns of the gradients of queries, keys and values, numbered within each, that rotary_attention_backward writes a
-/// second time, next to each other.
-template <class ExecutionSpace, class Scalar>
-struct AttentionColumns {
-  ColumnSlice<ExecutionSpace, Scalar> query, key, value;
-};
-
-#ifdef KOKKOS_ENABLE_CUDA
-/// The columns as short_attention_backward takes them, or none.
-template <class Wanted>
-PackedColumns packed_columns(const Wanted& wanted, bool are_written) {
-  if (!are_written) return {};
-  return {{written_columns(wanted.query), written_columns(wanted.key), written_columns(wanted.value)}};
-}
-#endif
-
-/// The wanted columns of a gradient that is complete.
-template <class ExecutionSpace, class PackedGradient, class Wanted>
-void gather_attention_columns(const ExecutionSpace& space, const AttentionShape& shape,
-                              const PackedGradient& packed_gradient, const Wanted& wanted) {
-  const auto gather = [&](const auto& slice, const auto& gradient) {
-    if (slice.is_empty()) return;
-    gather_columns("Sward::rotary_attention_backward::gather", space, slice.columns, gradient, slice.values);
-  };
-  gather(wanted.query, queries_of(shape, packed_gradient));
-  gather(wanted.key, keys_of(shape, packed_gradient));
-  gather(wanted.value, values_of(shape, packed_gradient));
-}
-
 /// Gradient of rotary_attention with respect to the queries, keys and values before their rotation, overwritten in
-/// packed_gradient. `delta` is workspace, b x heads. `wanted` columns are written besides.
+/// packed_gradient. `delta` is workspace, b x heads.
 template <class ExecutionSpace, class FirstKeys, class Table, class Packed, class Output, class LogSumExp,
           class OutputGradient, class Delta, class PackedGradient>
-void rotary_attention_backward(
-    const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys, const Table& cosine,
-    const Table& sine, const Packed& packed, const Output& output, const LogSumExp& logsumexp,
-    const OutputGradient& output_gradient, const Delta& delta, const PackedGradient& packed_gradient,
-    const AttentionWorkspace<ExecutionSpace>& workspace,
-    const AttentionColumns<ExecutionSpace, typename PackedGradient::non_const_value_type>& wanted = {}) {
-  const char* const function = "Sward::rotary_attention_backward";
-  require_slice(function, "wanted columns of queries", wanted.query, packed_gradient.extent(0));
-  require_slice(function, "wanted columns of keys", wanted.key, packed_gradient.extent(0));
-  require_slice(function, "wanted columns of values", wanted.value, packed_gradient.extent(0));
+void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
+                               const Table& cosine, const Table& sine, const Packed& packed, const Output& output,
+                               const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
+                               const PackedGradient& packed_gradient,
+                               const AttentionWorkspace<ExecutionSpace>& workspace) {
   if constexpr (may_be_short_attention<ExecutionSpace, FirstKeys, Packed>) {
     if (uses_short_attention(shape, packed, output)) {
       auto strided = short_attention_shape(shape, packed, output);
       strided.packed_gradient_stride = static_cast<std::int64_t>(packed_gradient.stride(0));
       strided.output_gradient_stride = static_cast<std::int64_t>(output_gradient.stride(0));
-      const bool writes_columns = short_attention_writes_columns(strided);
-      {
-        const Kokkos::Profiling::ScopedRegion region("Sward::attention_backward::short");
-        short_attention_backward(space.cuda_stream(), strided, packed.data(), cosine.data(), sine.data(), output.data(),
-                                 logsumexp.data(), output_gradient.data(), packed_gradient.data(),
-                                 packed_columns(wanted, writes_columns));
-      }
-      if (!writes_columns) gather_attention_columns(space, shape, packed_gradient, wanted);
+      const Kokkos::Profiling::ScopedRegion region("Sward::attention_backward::short");
+      short_attention_backward(space.cuda_stream(), strided, packed.data(), cosine.data(), sine.data(), output.data(),
+                               logsumexp.data(), output_gradient.data(), packed_gradient.data());
       return;
     }
   }
@@ -152,7 +110,6 @@ void rotary_attention_backward(
                      queries_of(shape, packed_gradient), keys_of(shape, packed_gradient),
                      values_of(shape, packed_gradient), workspace);
   rotary_embedding_backward(space, cosine, sine, rotated_heads(shape), rotated_of(shape, packed_gradient));
-  gather_attention_columns(space, shape, packed_gradient, wanted);
 }
 
 }  // namespace Sward

@@ -88,20 +88,13 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
   linears_[layer].output.input_gradient(space, g.hidden, g.output);
   const AttentionShape shape = attention_shape();
-  const auto wanted = [&](int parameter) {
-    return sink.wanted_columns(parameter, GradientFactor::output_gradient, batch_.tokens());
-  };
-  const Slice of_query = wanted(block.query), of_key = wanted(block.key), of_value = wanted(block.value);
   with_first_keys([&](const auto& first_keys) {
     rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
-                              g.output, g.delta, g.query_key_value, attention_workspace_, {of_query, of_key, of_value});
+                              g.output, g.delta, g.query_key_value, attention_workspace_);
   });
-  deliver(sink, block.query, GradientFactor::output_gradient, of_query, Matrix(queries_of(shape, g.query_key_value)),
-          a.normed);
-  deliver(sink, block.key, GradientFactor::output_gradient, of_key, Matrix(keys_of(shape, g.query_key_value)),
-          a.normed);
-  deliver(sink, block.value, GradientFactor::output_gradient, of_value, Matrix(values_of(shape, g.query_key_value)),
-          a.normed);
+  deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
+  deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
+  deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
   linears_[layer].query_key_value.input_gradient(space, g.query_key_value, g.normed);
   const Slice of_down = layer > 0 ? down_columns(layer - 1, sink) : Slice();
   backward_norm(space, block.attention_norm, hidden_[layer], a.inverse_rms, true, sink, {of_down, {}});

@@ -78,7 +78,7 @@ struct AttentionRun {
     execute();
   }
 
-  void execute(const Sward::PackedColumns& wanted = {}) {
+  void execute() {
     const DeviceCopy x(packed), dy(output_gradient);
     const DeviceCopy c(cosine), s(sine);
     const DeviceCopy y(std::vector(tokens * static_cast<std::size_t>(shape.output_stride), poison));
@@ -86,7 +86,7 @@ struct AttentionRun {
     const DeviceCopy l(std::vector<float>(tokens * static_cast<std::size_t>(shape.heads), NAN));
     Sward::short_attention(nullptr, shape, x.data(), c.data(), s.data(), y.data(), l.data());
     Sward::short_attention_backward(nullptr, shape, x.data(), c.data(), s.data(), y.data(), l.data(), dy.data(),
-                                    dx.data(), wanted);
+                                    dx.data());
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     output = y.host();
     logsumexp = l.host();
@@ -226,77 +226,6 @@ TEST(ShortAttention, is_the_definition_and_the_same_in_every_run) {
         run.execute();
         EXPECT_EQ(output, run.output);
         EXPECT_EQ(gradient, run.packed_gradient);
-      }
-    }
-}
-
-/// Columns of one part of the packed gradient, ascending, some of them twice; rows longer than they are many.
-class WantedColumns {
- public:
-  WantedColumns(const AttentionRun& run, int first, int extent, int count, unsigned seed)
-      : first_(first),
-        numbers_(draw(extent, count, seed)),
-        columns_(numbers_),
-        stride_(static_cast<std::size_t>(count) + 3),
-        values_(std::vector(run.tokens * stride_, poison)) {}
-
-  Sward::WrittenColumns<std::uint16_t> operand() const {
-    return {columns_.data(), values_.data(), static_cast<std::int64_t>(stride_), static_cast<int>(numbers_.size())};
-  }
-
-  void expect_those_of(const AttentionRun& run) const {
-    const auto values = values_.host();
-    for (std::size_t token = 0; token < run.tokens; ++token)
-      for (std::size_t s = 0; s < stride_; ++s) {
-        const auto packed = token * static_cast<std::size_t>(run.shape.packed_gradient_stride);
-        const auto expected =
-            s < numbers_.size() ? run.packed_gradient[packed + static_cast<std::size_t>(first_ + numbers_[s])] : poison;
-        ASSERT_EQ(values[token * stride_ + s], expected) << "token " << token << ", slot " << s;
-      }
-  }
-
- private:
-  static std::vector<int> draw(int extent, int count, unsigned seed) {
-    std::mt19937 generator(seed);
-    std::vector<int> numbers(static_cast<std::size_t>(count));
-    for (int& number : numbers) number = static_cast<int>(generator() % static_cast<unsigned>(extent));
-    std::sort(numbers.begin(), numbers.end());
-    return numbers;
-  }
-
-  int first_;
-  std::vector<int> numbers_;
-  DeviceCopy<int> columns_;
-  std::size_t stride_;
-  DeviceCopy<std::uint16_t> values_;
-};
-
-TEST(ShortAttention, writes_wanted_columns_with_the_bits_of_the_whole) {
-  for (const int head_size : {64, 128})
-    for (const int length : {1, 7, 64, 100, 192, 256, 384, 512}) {
-      if (head_size == 128 && length > 256) continue;
-      for (const int key_value_heads : {4, 2}) {
-        SCOPED_TRACE(testing::Message() << length << " tokens, 4 heads over " << key_value_heads << " of "
-                                        << head_size);
-        AttentionRun run(2, length, 4, key_value_heads, head_size);
-        const auto whole = run.packed_gradient;
-        const int columns = 4 * head_size, key_columns = key_value_heads * head_size;
-        if (!Sward::short_attention_writes_columns(run.shape)) {
-          EXPECT_TRUE(key_value_heads < 4 || length > 64);
-          EXPECT_THROW(run.execute({{{nullptr, nullptr, 0, 1}, {}, {}}}), std::runtime_error);
-          continue;
-        }
-        const WantedColumns query(run, 0, columns, 101, 3), one_head(run, 0, head_size / 2, head_size, 4);
-        const WantedColumns key(run, columns, key_columns, 67, 5);
-        const WantedColumns value(run, columns + key_columns, key_columns, key_columns, 6);
-        run.execute({{query.operand(), key.operand(), value.operand()}});
-        EXPECT_EQ(run.packed_gradient, whole);
-        query.expect_those_of(run);
-        key.expect_those_of(run);
-        value.expect_those_of(run);
-        run.execute({{one_head.operand(), {}, {}}});
-        EXPECT_EQ(run.packed_gradient, whole);
-        one_head.expect_those_of(run);
       }
     }
 }
