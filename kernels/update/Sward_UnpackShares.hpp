@@ -8,17 +8,20 @@
 
 namespace Sward {
 
-/// weight(weight_row(q, i), weight_column(q, j)) = pieces(q, i piece_columns + j) for all ranks q but `own`: what
-/// pack_share took on each of them. `pieces` is ranks x shares.piece_size(). Asynchronous on `space`. Throws
+/// No rank's part of a matrix is left out.
+inline constexpr int from_all_ranks = -1;
+
+/// matrix(matrix_row(q, i), matrix_column(q, j)) = pieces(q, i piece_columns + j) for all ranks q but `own`: what
+/// pack_shares took on each of them. `pieces` is ranks x shares.piece_size(). Asynchronous on `space`. Throws
 /// ExtentError.
-template <class ExecutionSpace, class Weight, class Pieces>
-void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Weight>& shares, int own,
+template <class ExecutionSpace, class Matrix, class Pieces>
+void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares, int own,
                    const Pieces& pieces) {
   static_assert(Pieces::rank() == 2, "Sward::unpack_shares: the pieces must be rows of a matrix");
   const char* const function = "Sward::unpack_shares";
   require_extents(function, "pieces", {pieces.extent(1)}, {shares.piece_size()});
   const int rows = shares.piece_rows();
-  if (pieces.extent(0) <= 1 || shares.piece_size() == 0) return;
+  if (pieces.extent(0) == 0 || shares.piece_size() == 0) return;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
   Kokkos::parallel_for(
       function, row_policy(space, static_cast<int>(pieces.extent(0)) * rows),
@@ -26,13 +29,13 @@ void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpac
         const int rank = team.league_rank() / rows;
         const int i = team.league_rank() % rows;
         if (rank == own || i >= shares.owned_rows(rank)) return;
-        const int row = shares.weight_row(rank, i);
+        const int row = shares.matrix_row(rank, i);
         const auto first = static_cast<std::size_t>(i) * static_cast<std::size_t>(shares.piece_columns());
         // Slots of one row or column hold the same values, and only one of them is to write.
         for_each_chunk(team, shares.owned_columns(rank), [&](const int begin, const int end) {
           for (int j = begin; j < end; ++j)
             if (!shares.repeats(i, j))
-              shares.weight(row, shares.weight_column(rank, j)) = pieces(rank, first + static_cast<std::size_t>(j));
+              shares.matrix(row, shares.matrix_column(rank, j)) = pieces(rank, first + static_cast<std::size_t>(j));
         });
       });
 }

@@ -7,20 +7,20 @@
 
 namespace Sward {
 
-/// What an update changes of a weight, and how ranks share it: the selected rows of an m x n matrix, cut into shares of
-/// `share` columns, or its selected columns, cut into shares of rows. The last ranks may have less, or nothing.
+/// What ranks share of an m x n matrix: selected rows, cut into shares of `share` columns, or selected columns, cut into
+/// shares of rows; or all rows or columns. The last ranks may have less, or nothing.
 ///
 /// A share as it is sent, for r selected rows (columns), is r x share (share x r) elements, row-major, whatever the
 /// rank has of it.
-template <class ExecutionSpace, class Weight>
+template <class ExecutionSpace, class Matrix>
 struct WeightShares {
   using Numbers = typename RowSelection<ExecutionSpace>::template List<int>;
 
-  Weight weight;
+  Matrix matrix;
   Side side = Side::columns;  ///< that the numbers are of
-  bool takes_all = true;      ///< every column; there are no numbers then
+  bool takes_all = true;      ///< every row (column); there are no numbers then
   Numbers numbers;            ///< ascending; one may stand in several neighbouring slots
-  int share = 0;              ///< rows (columns) a rank
+  int share = 0;              ///< columns (rows) a rank
 
   /// Rows and columns of a share as it is sent.
   KOKKOS_INLINE_FUNCTION int piece_rows() const { return side == Side::rows ? slots() : share; }
@@ -33,13 +33,12 @@ struct WeightShares {
   KOKKOS_INLINE_FUNCTION int owned_rows(int rank) const { return side == Side::rows ? slots() : owned(rank); }
   KOKKOS_INLINE_FUNCTION int owned_columns(int rank) const { return side == Side::rows ? owned(rank) : slots(); }
 
-  /// The row and the column of the weight that element (i, j) of a rank's share is from.
-  KOKKOS_INLINE_FUNCTION int weight_row(int rank, int i) const {
-    return side == Side::rows ? numbers(i) : rank * share + i;
+  /// The row and the column of the matrix that element (i, j) of a rank's share is from.
+  KOKKOS_INLINE_FUNCTION int matrix_row(int rank, int i) const {
+    return side == Side::rows ? number(i) : rank * share + i;
   }
-  KOKKOS_INLINE_FUNCTION int weight_column(int rank, int j) const {
-    if (side == Side::rows) return rank * share + j;
-    return takes_all ? j : numbers(j);
+  KOKKOS_INLINE_FUNCTION int matrix_column(int rank, int j) const {
+    return side == Side::rows ? rank * share + j : number(j);
   }
 
   /// Whether element (i, j) of a share is that of the slot before once more.
@@ -49,11 +48,15 @@ struct WeightShares {
   }
 
  private:
+  KOKKOS_INLINE_FUNCTION int number(int slot) const { return takes_all ? slot : numbers(slot); }
+  KOKKOS_INLINE_FUNCTION int extent_along(Side along) const {
+    return static_cast<int>(matrix.extent(along == Side::rows ? 0 : 1));
+  }
   KOKKOS_INLINE_FUNCTION int slots() const {
-    return takes_all ? static_cast<int>(weight.extent(1)) : static_cast<int>(numbers.extent(0));
+    return takes_all ? extent_along(side) : static_cast<int>(numbers.extent(0));
   }
   KOKKOS_INLINE_FUNCTION int owned(int rank) const {
-    const int left = static_cast<int>(weight.extent(side == Side::rows ? 1 : 0)) - rank * share;
+    const int left = extent_along(side == Side::rows ? Side::columns : Side::rows) - rank * share;
     return left < 0 ? 0 : left < share ? left : share;
   }
 };

@@ -185,6 +185,14 @@ class StateReader : public StateVisitor<ExecutionSpace, Value> {
   std::string group_;
 };
 
+template <class ExecutionSpace, class Scalar, class Values>
+void place_weight(const ExecutionSpace& space, const Values& values, const Llama<ExecutionSpace, Scalar>& model,
+                  std::size_t parameter, const WeightNote& note) {
+  to_device(space, values, model.weights()[parameter]);
+  if (note) note(parameter);
+  model.keep_weight(space, parameter);
+}
+
 void require_same_shape(const std::filesystem::path& source, const LlamaShape& found, const LlamaShape& wanted) {
   if (!(found == wanted)) throw InputError(source.string() + ": holds a model of another shape than the configuration");
 }
@@ -196,6 +204,7 @@ void write_training_arrays(const ExecutionSpace& space, Hdf5File& file, const Ll
                            Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     const ParameterInfo& parameter = model.parameters()[i];
+    model.fetch_weight(space, i);
     const auto host = to_host(space, model.weights()[i]);
     using Stored = std::conditional_t<std::is_same_v<Scalar, BFloat16>, Hdf5BFloat16, Scalar>;
     file.write("/weights/" + parameter.name, as_stored<Stored>(host), file_extents(parameter));
@@ -220,15 +229,18 @@ template <class ExecutionSpace, class Scalar>
 void send_training_state(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model,
                          Optimizer<ExecutionSpace, Scalar>& optimizer) {
   StateSender<ExecutionSpace, Real<Scalar>> sender(space, optimizer.group());
-  for (const ParameterInfo& parameter : model.parameters()) optimizer.visit_state(parameter.name, sender);
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    model.fetch_weight(space, i);
+    optimizer.visit_state(model.parameters()[i].name, sender);
+  }
 }
 
 template <class ExecutionSpace, class Scalar>
 void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
-                  const Llama<ExecutionSpace, Scalar>& model) {
+                  const Llama<ExecutionSpace, Scalar>& model, const WeightNote& note) {
   require_same_shape(checkpoint.file().path(), checkpoint.header().shape, model.shape());
   for (std::size_t i = 0; i < model.parameters().size(); ++i)
-    to_device(space, checkpoint.read_weight(model.parameters()[i]), model.weights()[i]);
+    place_weight(space, checkpoint.read_weight(model.parameters()[i]), model, i, note);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -243,15 +255,15 @@ void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoin
 
 template <class ExecutionSpace, class Scalar>
 void load_initial_weights(const ExecutionSpace& space, const std::filesystem::path& initial,
-                          const Llama<ExecutionSpace, Scalar>& model) {
+                          const Llama<ExecutionSpace, Scalar>& model, const WeightNote& note) {
   if (!std::filesystem::is_directory(initial)) {
-    load_weights(space, CheckpointFile(initial), model);
+    load_weights(space, CheckpointFile(initial), model, note);
     return;
   }
   const HuggingFaceFolder folder(initial);
   require_same_shape(initial, folder.shape(), model.shape());
   for (std::size_t i = 0; i < model.parameters().size(); ++i)
-    to_device(space, folder.read(model.parameters()[i].name), model.weights()[i]);
+    place_weight(space, folder.read(model.parameters()[i].name), model, i, note);
 }
 
 LlamaShape read_initial_shape(const std::filesystem::path& initial) {
@@ -272,9 +284,11 @@ using Space = Kokkos::DefaultExecutionSpace;
   template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&, \
                                            const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);             \
   template void send_training_state(const Space&, const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);      \
-  template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&);                 \
+  template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&,                  \
+                             const WeightNote&);                                                                \
   template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, Scalar>&);                 \
-  template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&);
+  template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&,   \
+                                     const WeightNote&);
 SWARD_INSTANTIATE(float)
 SWARD_INSTANTIATE(BFloat16)
 #undef SWARD_INSTANTIATE

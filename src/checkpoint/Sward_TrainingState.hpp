@@ -32,7 +32,7 @@ void send_training_state(const ExecutionSpace& space, const Llama<ExecutionSpace
 /// Throws InputError naming the file and the parameter.
 template <class ExecutionSpace, class Scalar>
 void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
-                  const Llama<ExecutionSpace, Scalar>& model);
+                  const Llama<ExecutionSpace, Scalar>& model, const WeightNote& note = {});
 
 /// Reads the optimizer's state of a checkpoint that has one; waits for `space`.
 template <class ExecutionSpace, class Scalar>
@@ -42,7 +42,7 @@ void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoin
 /// Reads the weights of a Hugging Face folder or of a checkpoint, whichever `initial` is.
 template <class ExecutionSpace, class Scalar>
 void load_initial_weights(const ExecutionSpace& space, const std::filesystem::path& initial,
-                          const Llama<ExecutionSpace, Scalar>& model);
+                          const Llama<ExecutionSpace, Scalar>& model, const WeightNote& note = {});
 
 /// The shape of the model in a Hugging Face folder or a checkpoint.
 LlamaShape read_initial_shape(const std::filesystem::path& initial);

@@ -64,12 +64,12 @@ MPI_Datatype mpi_type(ElementType type) {
   return type == ElementType::float32 ? MPI_FLOAT : MPI_UINT16_T;
 }
 
-/// Between the same bytes, from `first` on, of a device's memory and of the buffer.
-void copy_bytes(const ProcessGroup::Space& space, void* device, StagingBuffer staging, std::size_t first,
-                std::size_t bytes, bool to_device) {
-  const Kokkos::View<std::byte*, ProcessGroup::Space::memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>> there(
-      static_cast<std::byte*>(device) + first, bytes);
-  const auto here = Kokkos::subview(staging, std::pair<std::size_t, std::size_t>(first, first + bytes));
+/// Between a device's memory and a buffer on the host.
+void copy_bytes(const ProcessGroup::Space& space, void* device, void* host, std::size_t bytes, bool to_device) {
+  using Unmanaged = Kokkos::MemoryTraits<Kokkos::Unmanaged>;
+  const Kokkos::View<std::byte*, ProcessGroup::Space::memory_space, Unmanaged> there(static_cast<std::byte*>(device),
+                                                                                     bytes);
+  const Kokkos::View<std::byte*, Kokkos::SharedHostPinnedSpace, Unmanaged> here(static_cast<std::byte*>(host), bytes);
   to_device ? Kokkos::deep_copy(space, there, here) : Kokkos::deep_copy(space, here, there);
 }
 
@@ -139,6 +139,7 @@ Communicator<MpiSpace>::Communicator(Communicator&& other) noexcept
       request_(std::exchange(other.request_, MPI_REQUEST_NULL)),
       number_(other.number_),
       staged_(std::exchange(other.staged_, {})),
+      staged_on_host_(other.staged_on_host_),
       staging_(std::move(other.staging_)),
       log_(std::move(other.log_)),
       rank_(other.rank_),
@@ -151,6 +152,7 @@ Communicator<MpiSpace>& Communicator<MpiSpace>::operator=(Communicator&& other) 
     request_ = std::exchange(other.request_, MPI_REQUEST_NULL);
     number_ = other.number_;
     staged_ = std::exchange(other.staged_, {});
+    staged_on_host_ = other.staged_on_host_;
     staging_ = std::move(other.staging_);
     log_ = std::move(other.log_);
     rank_ = other.rank_;
@@ -165,40 +167,66 @@ void Communicator<MpiSpace>::release() noexcept {
   if (communicator_ != MPI_COMM_NULL) MPI_Comm_free(&communicator_);
 }
 
-void* Communicator<MpiSpace>::stage(const Space& space, const Message& message) {
+auto Communicator<MpiSpace>::stage(const Space& space, const Message& message) -> Message {
   const std::size_t bytes = message.bytes();
-  if (staging_.extent(0) < bytes)
-    staging_ = StagingBuffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::StagingBuffer"), bytes);
-  const bool is_sum = message.collective == Collective::sum;
-  const std::size_t own = is_sum ? bytes : bytes / static_cast<std::size_t>(size_);
-  copy_bytes(space, message.data, staging_, is_sum ? 0 : own * static_cast<std::size_t>(rank_), own, false);
+  const std::size_t own = own_bytes(message);
+  if (staging_.extent(0) < bytes + own)
+    staging_ = StagingBuffer(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::StagingBuffer"), bytes + own);
+  Message host = message;
+  host.data = staging_.data();
+  host.own = message.collective == Collective::gathering ? own_row(host) : staging_.data() + bytes;
+  if (message.collective == Collective::gathering)
+    copy_bytes(space, message.own, host.own, own, false);
+  else
+    copy_bytes(space, message.data, host.data, bytes, false);
   staged_ = message;
-  return staging_.data();
+  staged_on_host_ = host;
+  return host;
 }
 
-void Communicator<MpiSpace>::start(const Space& space, const Message& message, const std::string& what) {
+void Communicator<MpiSpace>::unstage(const Space& space) {
+  if (staged_.data == nullptr) return;
+  if (staged_.collective == Collective::scattered_sum)
+    copy_bytes(space, staged_.own, staged_on_host_.own, own_bytes(staged_), true);
+  else
+    copy_bytes(space, staged_.data, staged_on_host_.data, staged_.bytes(), true);
+  staged_ = {};
+}
+
+auto Communicator<MpiSpace>::start(const Space& space, const Message& message, const std::string& what) -> Ticket {
   wait(space);
-  void* data = message.data;
-  if (device_is_apart && !message.on_host) {
-    if (size_ == 1) return;
-    if (!mpi_reaches_devices()) data = stage(space, message);
-  }
+  const bool is_on_device = device_is_apart && !message.on_host;
+  if (is_on_device && size_ == 1 && message.collective == Collective::sum) return number_;
+  const bool is_staged = is_on_device && !mpi_reaches_devices();
+  const Message reachable = is_staged ? stage(space, message) : message;
   // MPI reads the buffer from the host, so the kernels that fill it must be done.
   space.fence("Sward::Communicator::start");
   number_ = log_->begin(what);
-  enqueue(message, data);
+  enqueue(reachable);
+  return number_;
 }
 
-void Communicator<MpiSpace>::enqueue(const Message& message, void* data) {
+void Communicator<MpiSpace>::enqueue(const Message& message) {
   const MPI_Datatype type = mpi_type(message.type);
-  if (message.collective == Collective::sum) {
-    const MPI_Op operation = message.type == ElementType::bfloat16 ? bfloat16_sum() : MPI_SUM;
-    check_mpi(
-        MPI_Iallreduce(MPI_IN_PLACE, data, element_count(message.count), type, operation, communicator_, &request_),
-        "MPI_Iallreduce");
-  } else {
-    const int count = element_count(message.count / static_cast<std::size_t>(size_));
-    check_mpi(MPI_Iallgather(MPI_IN_PLACE, 0, type, data, count, type, communicator_, &request_), "MPI_Iallgather");
+  const MPI_Op operation = message.type == ElementType::bfloat16 ? bfloat16_sum() : MPI_SUM;
+  switch (message.collective) {
+    case Collective::sum:
+      check_mpi(MPI_Iallreduce(MPI_IN_PLACE, message.data, element_count(message.count), type, operation, communicator_,
+                               &request_),
+                "MPI_Iallreduce");
+      break;
+    case Collective::gathering: {
+      const bool in_place = message.own == own_row(message);
+      const int count = element_count(own_count(message));
+      check_mpi(MPI_Iallgather(in_place ? MPI_IN_PLACE : message.own, in_place ? 0 : count, type, message.data, count,
+                               type, communicator_, &request_),
+                "MPI_Iallgather");
+      break;
+    }
+    case Collective::scattered_sum:
+      check_mpi(MPI_Ireduce_scatter_block(message.data, message.own, element_count(own_count(message)), type, operation,
+                                          communicator_, &request_),
+                "MPI_Ireduce_scatter_block");
   }
 }
 
@@ -214,9 +242,11 @@ void Communicator<MpiSpace>::wait(const Space& space) {
     check_mpi(MPI_Wait(&request_, MPI_STATUS_IGNORE), "MPI_Wait");
     log_->finish(number_);
   }
-  if (staged_.data == nullptr) return;
-  copy_bytes(space, staged_.data, staging_, 0, staged_.bytes(), true);
-  staged_ = {};
+  unstage(space);
+}
+
+void Communicator<MpiSpace>::wait(const Space& space, Ticket ticket) {
+  if (ticket == number_) wait(space);
 }
 
 double Communicator<MpiSpace>::sum(double value) const {

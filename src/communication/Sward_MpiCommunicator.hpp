@@ -47,6 +47,7 @@ class Communicator<MpiSpace> : public ProcessGroup {
   int size() const override { return size_; }
 
   void wait(const Space& space) override;
+  void wait(const Space& space, Ticket ticket) override;
   /// Most implementations of MPI move data only inside MPI calls.
   void progress() override;
 
@@ -62,18 +63,20 @@ class Communicator<MpiSpace> : public ProcessGroup {
   MPI_Comm handle() const { return communicator_; }
 
  protected:
-  void start(const Space& space, const Message& message, const std::string& what) override;
+  Ticket start(const Space& space, const Message& message, const std::string& what) override;
 
  private:
-  /// A message that goes through the host, and comes back to the device when it has been summed or gathered.
-  void* stage(const Space& space, const Message& message);
-  void enqueue(const Message& message, void* data);
+  /// The same message on the host, where the device's is copied to, and comes back from in `unstage`.
+  Message stage(const Space& space, const Message& message);
+  void unstage(const Space& space);
+  void enqueue(const Message& message);
   void release() noexcept;
 
   MPI_Comm communicator_ = MPI_COMM_NULL;
   MPI_Request request_ = MPI_REQUEST_NULL;
   std::uint64_t number_ = 0;  ///< of the message under way, in the log
-  Message staged_{};          ///< without data unless one is under way
+  Message staged_{};          ///< on the device; without data unless one is under way
+  Message staged_on_host_{};
   StagingBuffer staging_;
   std::unique_ptr<CollectiveLog> log_;
   int rank_ = 0;

@@ -111,28 +111,33 @@ cudaEvent_t Communicator<NcclSpace>::take_event() {
   return event;
 }
 
-void Communicator<NcclSpace>::start(const Space& space, const Message& message, const std::string& what) {
+auto Communicator<NcclSpace>::start(const Space& space, const Message& message, const std::string& what) -> Ticket {
   if (message.on_host) throw CommunicationError("NCCL does not reach host memory, where " + what + " lies");
   progress();
   check_cuda(cudaEventRecord(filled_, space.cuda_stream()), "cudaEventRecord");
   check_cuda(cudaStreamWaitEvent(stream_, filled_), "cudaStreamWaitEvent");
-  const std::uint64_t number = log().begin(what);
+  const Ticket ticket = log().begin(what);
   origin_ == nullptr ? enqueue(message) : enqueue_timed(message, what);
-  under_way_.push_back({number, take_event()});
+  under_way_.push_back({ticket, take_event()});
   check_cuda(cudaEventRecord(under_way_.back().end, stream_), "cudaEventRecord");
+  return ticket;
 }
 
 void Communicator<NcclSpace>::enqueue(const Message& message) {
   const ncclDataType_t type = nccl_type(message.type);
-  if (message.collective == Collective::sum) {
-    check_nccl(ncclAllReduce(message.data, message.data, message.count, type, ncclSum, communicator_, stream_),
-               "ncclAllReduce");
-  } else {
-    const std::size_t count = message.count / static_cast<std::size_t>(size());
-    const std::size_t own = message.bytes() / static_cast<std::size_t>(size()) * static_cast<std::size_t>(rank());
-    check_nccl(
-        ncclAllGather(static_cast<std::byte*>(message.data) + own, message.data, count, type, communicator_, stream_),
-        "ncclAllGather");
+  switch (message.collective) {
+    case Collective::sum:
+      check_nccl(ncclAllReduce(message.data, message.data, message.count, type, ncclSum, communicator_, stream_),
+                 "ncclAllReduce");
+      break;
+    case Collective::gathering:
+      check_nccl(ncclAllGather(message.own, message.data, own_count(message), type, communicator_, stream_),
+                 "ncclAllGather");
+      break;
+    case Collective::scattered_sum:
+      check_nccl(
+          ncclReduceScatter(message.data, message.own, own_count(message), type, ncclSum, communicator_, stream_),
+          "ncclReduceScatter");
   }
 }
 
@@ -164,8 +169,13 @@ std::vector<MessageTimes> Communicator<NcclSpace>::take_times() {
 }
 
 void Communicator<NcclSpace>::wait(const Space& space) {
-  if (!under_way_.empty())
-    check_cuda(cudaStreamWaitEvent(space.cuda_stream(), under_way_.back().end), "cudaStreamWaitEvent");
+  if (!under_way_.empty()) wait(space, under_way_.back().number);
+}
+
+void Communicator<NcclSpace>::wait(const Space& space, Ticket ticket) {
+  for (const UnderWay& message : under_way_)
+    if (message.number == ticket)
+      check_cuda(cudaStreamWaitEvent(space.cuda_stream(), message.end), "cudaStreamWaitEvent");
 }
 
 void Communicator<NcclSpace>::progress() {

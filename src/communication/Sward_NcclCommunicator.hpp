@@ -45,6 +45,7 @@ class Communicator<NcclSpace> : public ProcessGroup {
   int size() const override { return host_->size(); }
 
   void wait(const Space& space) override;
+  void wait(const Space& space, Ticket ticket) override;
   /// Notes which messages are through; they advance by themselves.
   void progress() override;
 
@@ -67,7 +68,7 @@ class Communicator<NcclSpace> : public ProcessGroup {
   std::vector<MessageTimes> take_times();
 
  protected:
-  void start(const Space& space, const Message& message, const std::string& what) override;
+  Ticket start(const Space& space, const Message& message, const std::string& what) override;
 
  private:
   struct UnderWay {

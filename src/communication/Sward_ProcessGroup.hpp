@@ -45,26 +45,42 @@ class ProcessGroup {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
+  /// The number of a message that was started. Later ones have larger numbers.
+  using Ticket = std::uint64_t;
+
   /// Starts the in-place sum over ranks of a contiguous view, behind the work that `space` holds; the view belongs to
   /// the message until `wait`. `what` names the message where a peer is lost.
   template <class View>
-  void start_all_reduce(const Space& space, const View& view, const std::string& what = "a message") {
-    start(space, message_of(view, Collective::sum), what);
+  Ticket start_all_reduce(const Space& space, const View& view, const std::string& what = "a message") {
+    return start(space, message_of(view, Collective::sum), what);
   }
 
   /// The same for an exchange: a contiguous matrix has a row for each rank, which fills its own and finds the others
   /// filled.
   template <class View>
-  void start_all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
-    static_assert(View::rank() == 2, "Sward::ProcessGroup: what is gathered are the rows of a matrix");
-    if (rows.extent(0) != static_cast<std::size_t>(size()))
-      throw std::invalid_argument("Sward::ProcessGroup::start_all_gather: " + std::to_string(rows.extent(0)) +
-                                  " rows, wanted one for each of " + std::to_string(size()) + " ranks");
-    start(space, message_of(rows, Collective::gathering), what);
+  Ticket start_all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
+    return start_all_gather(space, Kokkos::subview(rows, rank(), Kokkos::ALL), rows, what);
+  }
+  /// Each rank gives its row as `own`.
+  template <class Own, class View>
+  Ticket start_all_gather(const Space& space, const Own& own, const View& rows, const std::string& what) {
+    require_row_each("start_all_gather", rows.extent(0));
+    return start(space, with_own(message_of(rows, Collective::gathering), own, rows), what);
   }
 
-  /// Work that is queued on `space` from now on finds the sums of all messages that were started.
+  /// The same for sums that are shared out: a contiguous matrix has a row for each rank, which finds the sum of its own
+  /// over ranks in `own`, a vector as long; the matrix is lost.
+  template <class Own, class View>
+  Ticket start_reduce_scatter(const Space& space, const View& rows, const Own& own,
+                              const std::string& what = "a message") {
+    require_row_each("start_reduce_scatter", rows.extent(0));
+    return start(space, with_own(message_of(rows, Collective::scattered_sum), own, rows), what);
+  }
+
+  /// Work that is queued on `space` from now on finds the results of all messages that were started.
   virtual void wait(const Space& space) = 0;
+  /// The same of one message, which may be through already; the messages before it are through then, too.
+  virtual void wait(const Space& space, Ticket ticket) = 0;
   /// Lets messages advance, where they do so only inside of calls, and notes in the log which are through. To be called
   /// after each fence behind a `wait`.
   virtual void progress() = 0;
@@ -72,14 +88,12 @@ class ProcessGroup {
   /// Both.
   template <class View>
   void all_reduce(const Space& space, const View& view, const std::string& what = "a message") {
-    start_all_reduce(space, view, what);
-    wait(space);
+    wait(space, start_all_reduce(space, view, what));
   }
 
   template <class View>
   void all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
-    start_all_gather(space, rows, what);
-    wait(space);
+    wait(space, start_all_gather(space, rows, what));
   }
 
   // Of one number a rank, known to all ranks when these return.
@@ -102,19 +116,45 @@ class ProcessGroup {
   virtual CollectiveLog& log() const = 0;
 
  protected:
-  enum class Collective { sum, gathering };
+  enum class Collective { sum, gathering, scattered_sum };
   struct Message {
     Collective collective;
     void* data;
-    std::size_t count;  ///< of all ranks together in a gathering
+    std::size_t count;  ///< of all ranks together
     ElementType type;
     bool on_host;
+    void* own = nullptr;  ///< what this rank gives to a gathering or gets of a scattered sum, as large as that of any
 
     std::size_t bytes() const { return count * size_of(type); }
   };
-  virtual void start(const Space& space, const Message& message, const std::string& what) = 0;
+  /// What one rank has of a message for each.
+  std::size_t own_count(const Message& message) const { return message.count / static_cast<std::size_t>(size()); }
+  std::size_t own_bytes(const Message& message) const { return message.bytes() / static_cast<std::size_t>(size()); }
+  /// Where a rank's row of it lies.
+  std::byte* own_row(const Message& message) const {
+    return static_cast<std::byte*>(message.data) + static_cast<std::size_t>(rank()) * own_bytes(message);
+  }
+  virtual Ticket start(const Space& space, const Message& message, const std::string& what) = 0;
 
  private:
+  void require_row_each(const char* call, std::size_t rows) const {
+    if (rows != static_cast<std::size_t>(size()))
+      throw std::invalid_argument("Sward::ProcessGroup::" + std::string(call) + ": " + std::to_string(rows) +
+                                  " rows, wanted one for each of " + std::to_string(size()) + " ranks");
+  }
+
+  template <class Own, class View>
+  static Message with_own(Message message, const Own& own, const View& rows) {
+    static_assert(View::rank() == 2, "Sward::ProcessGroup: what is gathered or scattered are the rows of a matrix");
+    static_assert(std::is_same_v<typename Own::non_const_value_type, typename View::non_const_value_type>,
+                  "Sward::ProcessGroup: a rank's own row has the type of the rows");
+    if (own.extent(0) != rows.extent(1))
+      throw std::invalid_argument("Sward::ProcessGroup: a row of " + std::to_string(own.extent(0)) +
+                                  " elements, wanted " + std::to_string(rows.extent(1)));
+    message.own = own.data();
+    return message;
+  }
+
   template <class View>
   static Message message_of(const View& view, Collective collective) {
     using T = typename View::non_const_value_type;

@@ -231,10 +231,13 @@ void read_run(ConfigurationTable& table, Configuration& configuration) {
   if (configuration.communication == Library::nccl && !has_nccl)
     table.fail("run.communication", "is \"nccl\", and this build is without NCCL; allowed: \"auto\", \"mpi\"");
   configuration.timeout_seconds = table.number("run.timeout_seconds", 1.0, longest_timeout_seconds, 600.0);
-  configuration.shard_states = table.choice<bool>("run.shard", {{"none", false}, {"states", true}}, "none");
+  configuration.sharing = table.choice<Sharing>(
+      "run.shard", {{"none", Sharing::none}, {"states", Sharing::states}, {"weights", Sharing::weights}}, "none");
   configuration.bfloat16_message = table.choice<bool>("run.message", {{"float", false}, {"bfloat16", true}}, "float");
   configuration.embedding_message_rows =
       table.choice<bool>("run.embedding_message", {{"dense", false}, {"rows", true}}, "dense");
+  if (configuration.embedding_message_rows && configuration.sharing == Sharing::weights)
+    table.fail("run.embedding_message", "is \"rows\", which run.shard = \"weights\" cannot share; allowed: \"dense\"");
   configuration.deterministic = table.boolean("run.deterministic", true);
 }
 

@@ -53,6 +53,13 @@ enum class Precision {
   float8  ///< stored in bfloat16; the linears of the blocks multiply in 8 bits
 };
 
+/// Of what each rank has a part only.
+enum class Sharing {
+  none,
+  states,  ///< the optimizer's states
+  weights  ///< these, the weights and the sums of gradients
+};
+
 /// Everything that a run is asked for; docs/configuration.md describes each key.
 struct Configuration {
   LlamaShape shape;               ///< empty until read when `initial` gives it
@@ -69,7 +76,7 @@ struct Configuration {
   Recompute recompute = Recompute::none;
   CommunicationLibrary communication = CommunicationLibrary::automatic;
   double timeout_seconds = 600.0;       ///< after which a rank that does not come to a collective counts as lost
-  bool shard_states = false;            ///< each rank has a part of the optimizer's states
+  Sharing sharing = Sharing::none;
   bool bfloat16_message = false;        ///< gradients cross the network in two bytes
   bool embedding_message_rows = false;  ///< of the embedding's gradient only the rows that occur
   bool deterministic = true;            ///< the same bits in every run; vendors' kernels may be faster without

@@ -93,7 +93,8 @@ void ConfigurationTable::set(const std::string& setting) {
 std::string ConfigurationTable::place(const std::string& key) const {
   const toml::node* node = table_->at_path(key).node();
   // A key that is missing is missing from its section, or from the table that would hold it.
-  for (std::size_t end = key.rfind('.'); node == nullptr && end != std::string::npos; end = key.rfind('.', end - 1))
+  constexpr std::size_t none = std::string::npos;
+  for (std::size_t end = key.rfind('.'); node == nullptr && end != none && end > 0; end = key.rfind('.', end - 1))
     node = table_->at_path(key.substr(0, end)).node();
   if (node == nullptr || !node->source().path) return file_;
   const std::string& path = *node->source().path;

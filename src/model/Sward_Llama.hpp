@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "Sward_Real.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryAttention.hpp"
+#include "Sward_WeightSource.hpp"
 
 namespace Sward {
 
@@ -22,6 +24,12 @@ enum class Recompute {
   none,       ///< every activation of every block is kept
   attention,  ///< kept but for the attention's: normed input, q, k, v, output
   block       ///< of each block only its input is kept
+};
+
+/// Where a model has its weights.
+enum class WeightStorage {
+  whole,    ///< all of them, for good
+  by_group  ///< all layers in the same memory, and so embedding and head: a WeightSource brings them one after another
 };
 
 /// The work of one pass on one rank.
@@ -33,6 +41,9 @@ struct BatchShape {
   bool float8 = false;        ///< the linears of the blocks multiply in 8 bits; only where storage is in BFloat16
   std::size_t tokens() const { return sequences * length; }
 };
+
+/// Told of each parameter, by its number, when its weights have been written to their views.
+using WeightNote = std::function<void(std::size_t)>;
 
 /// A LLaMA: forward, and backward by hand into a gradient sink. Weights are rows x columns = outputs x inputs, and
 /// stored as Scalar like the activations.
@@ -50,7 +61,12 @@ class Llama {
   template <class T>
   using Vector = typename Arena<ExecutionSpace>::template VectorView<T>;
 
-  Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch, Recompute recompute);
+  Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch, Recompute recompute,
+        WeightStorage storage = WeightStorage::whole);
+
+  /// Weights that are stored by group come from here, and go here when they are initialized. The source must outlive
+  /// the model's passes.
+  void set_weight_source(WeightSource<ExecutionSpace>* source) { source_ = source; }
 
   const LlamaShape& shape() const { return shape_; }
   const BatchShape& batch() const { return batch_; }
@@ -66,7 +82,11 @@ class Llama {
   /// Fills the rotary tables; before the first pass.
   void initialize(const ExecutionSpace& space);
   /// Draws N(0, 0.02²) for matrices and sets norms to 1; the same bits for a seed on any backend.
-  void initialize_weights(const ExecutionSpace& space, std::uint64_t seed);
+  void initialize_weights(const ExecutionSpace& space, std::uint64_t seed, const WeightNote& note = {});
+  /// Whoever reads a weight from its view calls the first before, whoever writes it the second behind it; only weights
+  /// that are stored by group need it.
+  void fetch_weight(const ExecutionSpace& space, std::size_t parameter) const;
+  void keep_weight(const ExecutionSpace& space, std::size_t parameter) const;
 
   /// Copies one batch to the device: tokens() inputs and targets; a negative target does not count. first_keys, if any,
   /// has for each token the number within its sequence of the first token that it sees; without, the whole sequence.
@@ -106,9 +126,18 @@ class Llama {
     Vector<int> embedding_workspace;
   };
 
-  void plan_weights(Arena<ExecutionSpace>& arena);
-  /// Places the parameters `first` to `end`, which are stacked into one matrix.
-  void plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end);
+  /// Parameters `first` to `end`, one below the other in a matrix.
+  struct Stack {
+    std::size_t first, end;
+    std::size_t rows, columns;  ///< with padding
+    std::string label;
+  };
+  std::vector<Stack> list_stacks() const;
+  void plan_weights(Arena<ExecutionSpace>& arena, WeightStorage storage);
+  std::vector<Matrix> place_whole(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const;
+  std::vector<Matrix> place_by_group(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const;
+  std::size_t padded_rows(const ParameterInfo& parameter) const;
+  std::size_t padded_columns(const ParameterInfo& parameter) const;
   void plan_linears(Arena<ExecutionSpace>& arena);
   void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
   void plan_gradients(Arena<ExecutionSpace>& arena);
@@ -137,6 +166,13 @@ class Llama {
     has_documents_ ? function(first_keys_) : function(WholeSequence{});
   }
 
+  void fetch(const ExecutionSpace& space, int parameter) const {
+    fetch_weight(space, static_cast<std::size_t>(parameter));
+  }
+  /// A parameter of the group that is fetched next.
+  void prefetch(const ExecutionSpace& space, int parameter) const;
+  /// Of the layer, or of what follows the last one.
+  int first_parameter_from(std::size_t layer) const;
   void forward_blocks(const ExecutionSpace& space);
   void forward_attention(const ExecutionSpace& space, std::size_t layer);
   void forward_attention_output(const ExecutionSpace& space, std::size_t layer);
@@ -159,6 +195,8 @@ class Llama {
   BatchShape batch_;
   Recompute recompute_;
   std::vector<ParameterInfo> parameters_;
+  ParameterGroups groups_;
+  WeightSource<ExecutionSpace>* source_ = nullptr;
   std::vector<Matrix> weights_;
   std::vector<Matrix> padded_weights_;
   /// Stacks of weights with padding, which is 0 and stays so: its gradients are.

@@ -112,6 +112,8 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   backward_norm(space, final_norm_, hidden_.back(), final_inverse_rms_, false, sink, {hidden_columns, {}});
   sink.complete(final_norm_);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {
+    fetch(space, first_parameter_from(layer));
+    if (layer > 0) prefetch(space, first_parameter_from(layer - 1));
     recompute_block(space, layer);
     hidden_columns = backward_mlp(space, layer, hidden_columns, sink);
     hidden_columns = backward_attention(space, layer, hidden_columns, sink);

@@ -55,14 +55,37 @@ void Llama<ExecutionSpace, Scalar>::initialize(const ExecutionSpace& space) {
 }
 
 template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::initialize_weights(const ExecutionSpace& space, std::uint64_t seed) {
+void Llama<ExecutionSpace, Scalar>::initialize_weights(const ExecutionSpace& space, std::uint64_t seed,
+                                                       const WeightNote& note) {
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     if (parameters_[i].kind == ParameterKind::norm) {
       fill(space, weights_[i], Scalar(1.0F));
     } else {
       normal_values(space, Draw{seed, before_the_first_step, static_cast<std::uint32_t>(i)}, 0.02, weights_[i]);
     }
+    if (note) note(i);
+    keep_weight(space, i);
   }
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::fetch_weight(const ExecutionSpace& space, std::size_t parameter) const {
+  if (source_ != nullptr) source_->fetch(space, groups_.of[parameter]);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::keep_weight(const ExecutionSpace& space, std::size_t parameter) const {
+  if (source_ != nullptr) source_->keep(space, parameter);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::prefetch(const ExecutionSpace& space, int parameter) const {
+  if (source_ != nullptr) source_->prefetch(space, groups_.of[static_cast<std::size_t>(parameter)]);
+}
+
+template <class ExecutionSpace, class Scalar>
+int Llama<ExecutionSpace, Scalar>::first_parameter_from(std::size_t layer) const {
+  return layer < blocks_.size() ? blocks_[layer].query : final_norm_;
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -126,19 +149,25 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& spa
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_blocks(const ExecutionSpace& space) {
+  fetch(space, embedding_);
+  prefetch(space, first_parameter_from(0));
   embedding(space, weight(embedding_), inputs_, hidden_[0]);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    fetch(space, first_parameter_from(layer));
+    prefetch(space, first_parameter_from(layer + 1));
     forward_attention(space, layer);
     forward_attention_output(space, layer);
     forward_mlp(space, layer);
     forward_mlp_output(space, layer);
   }
+  fetch(space, final_norm_);
   const Matrix last = hidden_[batch_.training ? blocks_.size() : 0];
   rms_norm(space, last, norm_weight(final_norm_), shape_.rms_norm_eps, final_inverse_rms_, final_normed_);
 }
 
 template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::head(const ExecutionSpace& space, double loss_scale, Sink* sink) {
+  fetch(space, head_);
   const std::size_t tokens = batch_.tokens();
   for (std::size_t first = 0; first < tokens; first += logits_.extent(0)) {
     const std::pair<std::size_t, std::size_t> slice(first, std::min(tokens, first + logits_.extent(0)));
@@ -173,6 +202,7 @@ template <class ExecutionSpace, class Scalar>
 std::vector<float> Llama<ExecutionSpace, Scalar>::logits(const ExecutionSpace& space, std::size_t token) {
   const Matrix normed = Kokkos::subview(final_normed_, std::pair(token, token + 1), Kokkos::ALL);
   const Matrix row(logits_.data(), 1, logits_.extent(1));
+  fetch(space, head_);
   linear(space, normed, weight(head_), row);
   space.fence("Sward::Llama::logits");
   const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, row);

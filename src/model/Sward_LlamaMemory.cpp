@@ -52,13 +52,14 @@ constexpr std::size_t row_distance(std::size_t columns) {
 
 template <class ExecutionSpace, class Scalar>
 Llama<ExecutionSpace, Scalar>::Llama(Arena<ExecutionSpace>& arena, const LlamaShape& shape, const BatchShape& batch,
-                                     Recompute recompute)
+                                     Recompute recompute, WeightStorage storage)
     : shape_(shape),
       batch_(batch),
       recompute_(recompute),
       parameters_(list_parameters(shape)),
+      groups_(group_parameters(parameters_)),
       width_(padded_width<Scalar>(shape.intermediate_size)) {
-  plan_weights(arena);
+  plan_weights(arena, storage);
   plan_linears(arena);
   plan_activations(arena, recompute);
   if (batch.training) plan_gradients(arena);
@@ -72,11 +73,90 @@ int Llama<ExecutionSpace, Scalar>::find(const std::string& name) const {
 }
 
 template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
-  for (std::size_t i = 0; i < parameters_.size();) {
-    const std::size_t end = i + stack_size(parameters_[i].name);
-    plan_stack(arena, i, end);
-    i = end;
+std::size_t Llama<ExecutionSpace, Scalar>::padded_rows(const ParameterInfo& parameter) const {
+  const bool is_width = parameter.name.ends_with("gate_proj.weight") || parameter.name.ends_with("up_proj.weight");
+  return static_cast<std::size_t>(is_width ? width_ : parameter.rows);
+}
+
+template <class ExecutionSpace, class Scalar>
+std::size_t Llama<ExecutionSpace, Scalar>::padded_columns(const ParameterInfo& parameter) const {
+  return static_cast<std::size_t>(parameter.name.ends_with("down_proj.weight") ? width_ : parameter.columns);
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::list_stacks() const -> std::vector<Stack> {
+  std::vector<Stack> stacks;
+  for (std::size_t first = 0; first < parameters_.size(); first = stacks.back().end) {
+    Stack stack{first, first + stack_size(parameters_[first].name), 0, padded_columns(parameters_[first]), ""};
+    for (std::size_t i = first; i < stack.end; ++i) {
+      stack.label += (stack.label.empty() ? "" : " + ") + parameters_[i].name;
+      stack.rows += padded_rows(parameters_[i]);
+    }
+    stacks.push_back(stack);
+  }
+  return stacks;
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::place_whole(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const
+    -> std::vector<Matrix> {
+  std::vector<Matrix> places;
+  for (const Stack& stack : stacks)
+    places.push_back(arena.template matrix<Scalar>(stack.label, BlockKind::weight, stack.rows, stack.columns));
+  return places;
+}
+
+/// All layers have one place, and what is outside of them another; a head that is the embedding has no weights but the
+/// final norm, which is needed beside the embedding.
+template <class ExecutionSpace, class Scalar>
+auto Llama<ExecutionSpace, Scalar>::place_by_group(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const
+    -> std::vector<Matrix> {
+  constexpr std::size_t alignment = 128;  // elements, of rows that are read in packs
+  std::vector<std::size_t> sizes(groups_.labels.size());
+  std::vector<std::size_t> begins;
+  for (const Stack& stack : stacks) {
+    std::size_t& size = sizes[groups_.of[stack.first]];
+    begins.push_back(size);
+    size += (stack.rows * stack.columns + alignment - 1) / alignment * alignment;
+  }
+  const std::size_t embedding = sizes.front();
+  const std::size_t head = sizes.back();
+  const std::size_t begin_of_head = shape_.tie_embeddings ? embedding : 0;
+  const auto layer = arena.template vector<Scalar>("weights of a layer", BlockKind::workspace,
+                                                   *std::max_element(sizes.begin() + 1, sizes.end() - 1));
+  const auto outside = arena.template vector<Scalar>("weights outside the layers", BlockKind::workspace,
+                                                     std::max(embedding, begin_of_head + head));
+  std::vector<Matrix> places;
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    const std::size_t group = groups_.of[stacks[i].first];
+    const bool is_outside = group == 0 || group + 1 == sizes.size();
+    const std::size_t begin = begins[i] + (group + 1 == sizes.size() ? begin_of_head : 0);
+    Scalar* const memory = is_outside ? outside.data() : layer.data();
+    places.emplace_back(memory == nullptr ? nullptr : memory + begin, stacks[i].rows, stacks[i].columns);
+  }
+  return places;
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena, WeightStorage storage) {
+  const std::vector<Stack> stacks = list_stacks();
+  const std::vector<Matrix> places =
+      storage == WeightStorage::whole ? place_whole(arena, stacks) : place_by_group(arena, stacks);
+  for (std::size_t s = 0; s < stacks.size(); ++s) {
+    std::size_t row = 0;
+    for (std::size_t i = stacks[s].first; i < stacks[s].end; ++i) {
+      const auto own_rows = static_cast<std::size_t>(parameters_[i].rows);
+      const auto own_columns = static_cast<std::size_t>(parameters_[i].columns);
+      const std::size_t end_row = row + padded_rows(parameters_[i]);
+      weights_.push_back(
+          Kokkos::subview(places[s], std::pair(row, row + own_rows), std::pair(std::size_t{0}, own_columns)));
+      padded_weights_.push_back(Kokkos::subview(places[s], std::pair(row, end_row), Kokkos::ALL));
+      row = end_row;
+    }
+    const ParameterInfo& first = parameters_[stacks[s].first];
+    const bool is_padded = padded_rows(first) != static_cast<std::size_t>(first.rows) ||
+                           padded_columns(first) != static_cast<std::size_t>(first.columns);
+    if (is_padded) padded_stacks_.push_back(places[s]);
   }
   for (std::int64_t layer = 0; layer < shape_.num_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
@@ -89,33 +169,6 @@ void Llama<ExecutionSpace, Scalar>::plan_weights(Arena<ExecutionSpace>& arena) {
   embedding_ = find("model.embed_tokens.weight");
   final_norm_ = find("model.norm.weight");
   head_ = shape_.tie_embeddings ? embedding_ : find("lm_head.weight");
-}
-
-template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::plan_stack(Arena<ExecutionSpace>& arena, std::size_t first, std::size_t end) {
-  const auto padded = [&](std::int64_t extent, bool is_width) {
-    return static_cast<std::size_t>(is_width ? width_ : extent);
-  };
-  const bool has_wide_rows = parameters_[first].name.ends_with("gate_proj.weight");
-  const bool has_wide_columns = parameters_[first].name.ends_with("down_proj.weight");
-  const std::size_t columns = padded(parameters_[first].columns, has_wide_columns);
-  std::string label;
-  std::size_t rows = 0;
-  for (std::size_t i = first; i < end; ++i) {
-    label += (label.empty() ? "" : " + ") + parameters_[i].name;
-    rows += padded(parameters_[i].rows, has_wide_rows);
-  }
-  const Matrix stack = arena.template matrix<Scalar>(label, BlockKind::weight, rows, columns);
-  if ((has_wide_rows || has_wide_columns) && width_ != shape_.intermediate_size) padded_stacks_.push_back(stack);
-  std::size_t row = 0;
-  for (std::size_t i = first; i < end; ++i) {
-    const auto own_rows = static_cast<std::size_t>(parameters_[i].rows);
-    const auto own_columns = static_cast<std::size_t>(parameters_[i].columns);
-    weights_.push_back(Kokkos::subview(stack, std::pair(row, row + own_rows), std::pair(std::size_t{0}, own_columns)));
-    const std::size_t end_row = row + padded(parameters_[i].rows, has_wide_rows);
-    padded_weights_.push_back(Kokkos::subview(stack, std::pair(row, end_row), Kokkos::ALL));
-    row = end_row;
-  }
 }
 
 template <class ExecutionSpace, class Scalar>

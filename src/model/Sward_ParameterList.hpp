@@ -27,4 +27,16 @@ struct ParameterInfo {
 /// where the embeddings are tied.
 std::vector<ParameterInfo> list_parameters(const LlamaShape& shape);
 
+/// Whether the embedding is the head too.
+bool is_tied(const std::vector<ParameterInfo>& parameters);
+
+/// Parameters whose gradients are one message, and whose weights come together where ranks share them.
+struct ParameterGroups {
+  std::vector<std::string> labels;     ///< "embedding", "layer 0" and so on, "head" with the final norm; in order
+  std::vector<std::size_t> of;         ///< the group of each parameter
+};
+
+/// Throws std::logic_error unless the parameters of each group follow each other.
+ParameterGroups group_parameters(const std::vector<ParameterInfo>& parameters);
+
 }  // namespace Sward

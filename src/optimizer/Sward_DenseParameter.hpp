@@ -25,17 +25,27 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       : info_(info),
         weight_(weight),
         rank_(shard.rank),
-        split_(split_matrix(weight.extent(0), weight.extent(1), Side::rows, shard.ranks,
+        split_(split_matrix(weight.extent(0), weight.extent(1), Side::rows, shard,
                             split_alignment(adam.state, Side::rows))),
         part_(split_.part(shard.rank)),
+        weight_part_(subview_of(weight, part_)),
         moments_(arena, info.name, part_.rows, part_.columns, adam.state),
         adam_(adam) {}
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
     return {weight_.extent(0), weight_.extent(1)};
   }
-  void set_gradient(GradientMatrix gradient) override { gradient_ = gradient; }
+  void set_gradient(GradientMatrix gradient) override {
+    gradient_ = gradient;
+    gradient_part_ = subview_of(gradient_, part_);
+  }
   GradientMatrix gradient() const override { return gradient_; }
+  Matrix weight() const override { return weight_; }
+  const MatrixSplit& split() const override { return split_; }
+  void set_parts(const Matrix& weight_part, const GradientMatrix& gradient_part) override {
+    weight_part_ = weight_part;
+    gradient_part_ = gradient_part;
+  }
 
   void initialize(const ExecutionSpace& space) override {
     moments_.reset(space);
@@ -59,9 +69,9 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_.use([&]<class Storage>(const Storage& first, const Storage& second) {
-      auto update = adamw_row_update<ExecutionSpace>(
-          step, context.learning_rate, context.learning_rate * adam_.weight_decay, context.rounding,
-          subview_of(gradient_, part_), first, second, subview_of(weight_, part_));
+      auto update = adamw_row_update<ExecutionSpace>(step, context.learning_rate,
+                                                     context.learning_rate * adam_.weight_decay, context.rounding,
+                                                     gradient_part_, first, second, weight_part_);
       update.count_as_part(place_of(part_, split_));
       updates.template add<Storage>(update);
     });
@@ -87,6 +97,8 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   int rank_;
   MatrixSplit split_;  ///< of the weight, and of all that is as large
   MatrixPart part_;    ///< that this rank updates
+  Matrix weight_part_;
+  GradientMatrix gradient_part_;  ///< summed over ranks
   MomentPair<ExecutionSpace, Value> moments_;
   AdamConstants adam_;
   std::int64_t count_ = 0;

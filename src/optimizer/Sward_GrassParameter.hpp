@@ -89,8 +89,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     const auto [rows, columns] = gradient_extents();
     // Slots that hold the same row change the same elements, so that no rank has some of them without the others.
     const Side along = by_rows ? Side::columns : Side::rows;
-    split_ = split_matrix(rows, columns, along, shard.ranks, split_alignment(adam.state, along));
+    split_ = split_matrix(rows, columns, along, shard, split_alignment(adam.state, along));
     part_ = split_.part(shard.rank);
+    weight_part_ = subview_of(weight_, part_of_weight());
     moments_.emplace(arena, info.name, part_.rows, part_.columns, adam.state);
   }
 
@@ -98,8 +99,17 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     const std::size_t rank = selection_.rows.extent(0);
     return selection_.side == Side::rows ? std::pair{rank, weight_.extent(1)} : std::pair{weight_.extent(0), rank};
   }
-  void set_gradient(GradientMatrix gradient) override { gradient_ = gradient; }
+  void set_gradient(GradientMatrix gradient) override {
+    gradient_ = gradient;
+    gradient_part_ = subview_of(gradient_, part_);
+  }
   GradientMatrix gradient() const override { return gradient_; }
+  Matrix weight() const override { return weight_; }
+  const MatrixSplit& split() const override { return split_; }
+  void set_parts(const Matrix& weight_part, const GradientMatrix& gradient_part) override {
+    weight_part_ = weight_part;
+    gradient_part_ = gradient_part;
+  }
 
   void initialize(const ExecutionSpace& space) override {
     fill(space, selection_.rows, 0);
@@ -165,8 +175,8 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_->use([&]<class Storage>(const Storage& first, const Storage& second) {
       auto update = grass_row_update(selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-                                     context.learning_rate * adam_.weight_decay, context.rounding,
-                                     subview_of(gradient_, part_), first, second, subview_of(weight_, weight_part()));
+                                     context.learning_rate * adam_.weight_decay, context.rounding, gradient_part_,
+                                     first, second, weight_part_);
       update.count_as_part(place_of(part_, split_));
       updates.template add<Storage>(update);
     });
@@ -243,7 +253,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   /// What this rank's part of the gradient changes, and what lies between its rows or columns.
-  MatrixPart weight_part() const {
+  MatrixPart part_of_weight() const {
     if (selection_.side == Side::rows) return {0, part_.first_column, weight_.extent(0), part_.columns};
     return {part_.first_row, 0, part_.rows, weight_.extent(1)};
   }
@@ -260,6 +270,8 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   GradientMatrix gradient_;
   MatrixSplit split_;                                         ///< of the gradient and of what is as large
   MatrixPart part_;                                           ///< that this rank updates
+  Matrix weight_part_;                                        ///< what it changes, and what lies between
+  GradientMatrix gradient_part_;                              ///< summed over ranks
   std::optional<MomentPair<ExecutionSpace, Value>> moments_;  ///< always there once the selection's size is known
   RowSelection<ExecutionSpace> selection_;
   AdamConstants adam_;

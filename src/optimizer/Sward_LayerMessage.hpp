@@ -6,6 +6,7 @@
 #include "Sward_Arena.hpp"
 #include "Sward_Copy.hpp"
 #include "Sward_Embedding.hpp"
+#include "Sward_FoldVector.hpp"
 #include "Sward_ProcessGroup.hpp"
 #include "Sward_ScatterRows.hpp"
 
@@ -19,16 +20,16 @@ struct MessageForm {
 
 /// The gradients of one layer side by side, so that each layer is one all-reduce.
 ///
-/// Counts the completions of its parameters over all micro-batches of an update, and starts the sum over ranks when the
-/// last has come: inside the backward pass, while the layers below are still at work.
+/// Counts the completions of its parameters over all micro-batches of an update: the sum over ranks is started when the
+/// last has come, inside the backward pass, while the layers below are still at work.
 template <class ExecutionSpace, class Value>
 class LayerMessage {
  public:
   using Vector = Kokkos::View<Value*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Rows = Kokkos::View<const int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-  LayerMessage(std::string label, Vector gradients, int parameters)
-      : label_(std::move(label)), gradients_(gradients), parameters_(parameters) {}
+  LayerMessage(std::string label, int parameters) : label_(std::move(label)), parameters_(parameters) {}
+  void set_gradients(const Vector& gradients) { gradients_ = gradients; }
 
   /// Takes memory for the form; without a call the gradients are sent as they lie. Rows have `columns` elements each,
   /// and there are `most_rows` of them at the most.
@@ -52,31 +53,28 @@ class LayerMessage {
   /// ranks. They must stay until the message is finished.
   void set_rows(const Rows& rows) { rows_ = rows; }
 
-  /// One parameter of one micro-batch is complete; starts the message after the last. Returns the bytes that were
-  /// given to the group, and whether the message was started.
-  struct Started {
-    bool started = false;
-    std::size_t bytes = 0;
-  };
-  Started complete_parameter(const ExecutionSpace& space, ProcessGroup& group) {
-    if (--missing_ > 0) return {};
+  /// One parameter of one micro-batch is complete. Whether it was the last one.
+  bool complete_parameter() { return --missing_ == 0; }
+
+  /// Behind the last one. Returns the bytes that were given to the group.
+  std::size_t start(const ExecutionSpace& space, ProcessGroup& group) {
     const std::string what = "the gradients of " + label_;
     const Vector sent = form_.as_rows ? pack_rows(space) : gradients_;
     if (form_.in_bfloat16) {
       const auto half = Kokkos::subview(half_, std::pair<std::size_t, std::size_t>(0, sent.extent(0)));
-      copy(space, matrix_of(sent), matrix_of(half));
+      copy(space, fold_vector(sent), fold_vector(half));
       group.start_all_reduce(space, half, what);
     } else {
       group.start_all_reduce(space, sent, what);
     }
-    return {true, sent.extent(0) * element_bytes()};
+    return sent.extent(0) * element_bytes();
   }
 
   /// Behind the group's wait: puts the sums where the gradients are.
   void finish(const ExecutionSpace& space) {
     const Vector sums = form_.as_rows ? packed_rows() : gradients_;
     const std::pair<std::size_t, std::size_t> sent(0, sums.extent(0));
-    if (form_.in_bfloat16) copy(space, matrix_of(Kokkos::subview(half_, sent)), matrix_of(sums));
+    if (form_.in_bfloat16) copy(space, fold_vector(Kokkos::subview(half_, sent)), fold_vector(sums));
     if (form_.as_rows) scatter_rows(space, rows_matrix(sums), rows_, gradient_rows());
   }
 
@@ -90,14 +88,6 @@ class LayerMessage {
   Vector packed_rows() const { return Vector(packed_.data(), rows_.extent(0) * columns_); }
   auto gradient_rows() const { return Matrix<Value>(gradients_.data(), gradients_.extent(0) / columns_, columns_); }
   auto rows_matrix(const Vector& packed) const { return Matrix<Value>(packed.data(), rows_.extent(0), columns_); }
-
-  /// A vector as rows that several threads share.
-  template <class View>
-  static auto matrix_of(const View& vector) {
-    std::size_t columns = 4096;
-    while (vector.extent(0) % columns != 0) columns /= 2;
-    return Matrix<typename View::value_type>(vector.data(), vector.extent(0) / columns, columns);
-  }
 
   Vector pack_rows(const ExecutionSpace& space) const {
     const Vector packed = packed_rows();

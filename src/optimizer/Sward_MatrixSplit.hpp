@@ -7,10 +7,13 @@
 
 namespace Sward {
 
-/// This rank among those that share the optimizer's states; by default it has all of them.
+/// This rank among those that share the optimizer's states, and the weights if it says so; by default it has all.
 struct Shard {
   int rank = 0;
   int ranks = 1;
+  bool of_weights = false;
+
+  bool shares_weights() const { return of_weights && ranks > 1; }
 };
 
 /// Rows and columns of one rank.
@@ -51,14 +54,15 @@ struct MatrixSplit {
   }
 };
 
-/// Splits a matrix over so many ranks, into shares of whole multiples of `alignment`; one that has no more than that is
-/// not split.
-inline MatrixSplit split_matrix(std::size_t rows, std::size_t columns, Side along, int ranks, std::size_t alignment) {
+/// Splits a matrix over the ranks, into shares of whole multiples of `alignment`. One that has no more than that is not
+/// split, and is the first rank's alone where weights are shared.
+inline MatrixSplit split_matrix(std::size_t rows, std::size_t columns, Side along, const Shard& shard,
+                                std::size_t alignment) {
   const std::size_t extent = along == Side::rows ? rows : columns;
-  const auto parts = static_cast<std::size_t>(ranks);
+  const auto parts = static_cast<std::size_t>(shard.ranks);
   const std::size_t share = ((extent + parts - 1) / parts + alignment - 1) / alignment * alignment;
-  const bool is_split = ranks > 1 && extent > alignment;
-  return {rows, columns, along, is_split ? share : 0};
+  const bool is_split = shard.ranks > 1 && (shard.of_weights || extent > alignment);
+  return {rows, columns, along, is_split ? std::min(share, extent) : 0};
 }
 
 }  // namespace Sward

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "Sward_DenseParameter.hpp"
 
@@ -15,8 +14,9 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
     : parameters_(parameters),
       options_(options),
       communicator_(communicator),
+      groups_(group_parameters(parameters)),
       host_squares_(parameters.size()),
-      sharded_(options.shard) {
+      shared_updates_(options.shard) {
   plan_workspace(arena, weights, tokens);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const ParameterInfo& parameter = parameters[i];
@@ -32,7 +32,7 @@ Optimizer<ExecutionSpace, Scalar>::Optimizer(Arena<ExecutionSpace>& arena, const
     }
   }
   plan_messages(arena);
-  plan_sharing(arena);
+  shares_weights() ? plan_shared_weights(arena) : plan_shared_updates(arena);
   squares_ = arena.template vector<double>("squared gradient norms", BlockKind::workspace, parameters.size());
   partial_squares_ =
       arena.template vector<double>("partial squared norms", BlockKind::workspace, part_sums_workspace<ExecutionSpace>);
@@ -69,73 +69,81 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
                           arena.template vector<int>("selection counts", workspace, extent)};
 }
 
-namespace {
-
-/// The message that a parameter's gradient is part of: a block by its number; the embedding and the head with the final
-/// norm are messages of their own.
-std::string message_label(const ParameterInfo& parameter) {
-  if (parameter.layer >= 0) return "layer " + std::to_string(parameter.layer);
-  return parameter.kind == ParameterKind::embedding ? "embedding" : "head";
+/// Not the gradient of an embedding that is the head too: it grows from the first part of a backward pass to the last.
+template <class ExecutionSpace, class Scalar>
+bool Optimizer<ExecutionSpace, Scalar>::shares_gradient_memory(std::size_t message) const {
+  const bool is_done_at_once = options_.updates_at_once || (shares_weights() && options_.micro_batches == 1);
+  return is_done_at_once && !(messages_[message].label() == "embedding" && is_tied(parameters_));
 }
-
-/// Whether the embedding is the head too: its gradient then grows from the first part of a backward pass to the last.
-bool is_tied(const std::vector<ParameterInfo>& parameters) {
-  return std::none_of(parameters.begin(), parameters.end(),
-                      [](const ParameterInfo& parameter) { return parameter.kind == ParameterKind::head; });
-}
-
-}  // namespace
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& arena) {
-  std::vector<std::string> labels;
-  std::map<std::string, std::vector<std::size_t>> members;
-  std::map<std::string, std::size_t> sizes;
-  message_of_.resize(parameters_.size());
+  std::vector<std::size_t> sizes(groups_.labels.size());
+  std::vector<int> members(groups_.labels.size());
+  parts_.resize(groups_.labels.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const std::string label = message_label(parameters_[i]);
-    if (members[label].empty()) labels.push_back(label);
-    // The squared norms of a message's parameters are taken together.
-    require(members[label].empty() || members[label].back() + 1 == i, "Sward::Optimizer",
-            "the parameters of " + label + " must follow each other");
-    members[label].push_back(i);
-    message_of_[i] = labels.size() - 1;
     const auto [rows, columns] = states_[i]->gradient_extents();
-    sizes[label] += rows * columns;
+    const std::size_t message = groups_.of[i];
+    sizes[message] += rows * columns;
+    parts_[message].add(rows * columns);
+    ++members[message];
   }
-  const auto shares = [&](const std::string& label) {
-    return options_.updates_at_once && !(label == "embedding" && is_tied(parameters_));
-  };
+  for (std::size_t m = 0; m < sizes.size(); ++m) messages_.emplace_back(groups_.labels[m], members[m]);
   std::size_t largest = 0;
-  for (const std::string& label : labels)
-    if (shares(label)) largest = std::max(largest, sizes[label]);
+  for (std::size_t m = 0; m < sizes.size(); ++m)
+    if (shares_gradient_memory(m)) largest = std::max(largest, sizes[m]);
   typename Message::Vector shared;
   if (largest > 0) shared = arena.template vector<Real<Scalar>>("gradients of a layer", BlockKind::gradient, largest);
-  for (const std::string& label : labels) {
+  std::size_t parameter = 0;
+  for (std::size_t m = 0; m < sizes.size(); ++m) {
     auto gradients = shared;
-    if (!shares(label))
-      gradients = arena.template vector<Real<Scalar>>(label + " gradients", BlockKind::gradient, sizes[label]);
-    messages_.emplace_back(label, typename Message::Vector(gradients.data(), sizes[label]),
-                           static_cast<int>(members[label].size()));
+    if (!shares_gradient_memory(m))
+      gradients = arena.template vector<Real<Scalar>>(groups_.labels[m] + " gradients", BlockKind::gradient, sizes[m]);
+    messages_[m].set_gradients(typename Message::Vector(gradients.data(), sizes[m]));
+    if (!shares_weights()) plan_form(arena, messages_[m], parameters_[parameter]);
     Real<Scalar>* data = gradients.data();
-    VectorParts parts;
-    for (const std::size_t i : members[label]) {
-      const auto [rows, columns] = states_[i]->gradient_extents();
-      parts.add(rows * columns);
-      states_[i]->set_gradient(GradientMatrix(data, rows, columns));
+    for (const std::size_t end = parameter + static_cast<std::size_t>(members[m]); parameter < end; ++parameter) {
+      const auto [rows, columns] = states_[parameter]->gradient_extents();
+      states_[parameter]->set_gradient(GradientMatrix(data, rows, columns));
       if (data != nullptr) data += rows * columns;
     }
-    parts_.push_back(parts);
-    plan_form(arena, messages_.back(), parameters_[members[label].front()]);
   }
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::plan_sharing(Arena<ExecutionSpace>& arena) {
-  for (const Message& message : messages_) sharded_.add_layer(message.label());
+void Optimizer<ExecutionSpace, Scalar>::plan_shared_updates(Arena<ExecutionSpace>& arena) {
+  for (const Message& message : messages_) shared_updates_.add_layer(message.label());
   for (std::size_t i = 0; i < states_.size(); ++i)
-    if (const auto shares = states_[i]->weight_shares()) sharded_.add(message_of_[i], *shares);
-  sharded_.plan(arena);
+    if (const auto shares = states_[i]->weight_shares()) shared_updates_.add(groups_.of[i], *shares);
+  shared_updates_.plan(arena);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::plan_shared_weights(Arena<ExecutionSpace>& arena) {
+  require(options_.embedding_rows == 0, "Sward::Optimizer", "shares of gradients are sent whole, not as rows");
+  gathered_.emplace(options_.shard, communicator_);
+  scattered_.emplace(options_.shard, options_.bfloat16_messages);
+  std::size_t message = 0;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (i == 0 || groups_.of[i] != message) {
+      message = groups_.of[i];
+      gathered_->add_group(groups_.labels[message]);
+      scattered_->add_layer(groups_.labels[message]);
+      parts_[message] = {};
+    }
+    const auto gradient = whole_shares<ExecutionSpace>(states_[i]->gradient(), states_[i]->split());
+    gathered_->add(whole_shares<ExecutionSpace>(states_[i]->weight(), states_[i]->split()));
+    scattered_->add(gradient);
+    parts_[message].add(gradient.piece_size());
+  }
+  gathered_->plan(arena);
+  scattered_->plan(arena);
+  std::size_t parameter = 0;
+  for (std::size_t m = 0; m < messages_.size(); ++m) {
+    const auto weights = gathered_->parts(m);
+    const auto gradients = scattered_->parts(m);
+    for (std::size_t k = 0; k < weights.size(); ++k) states_[parameter++]->set_parts(weights[k], gradients[k]);
+  }
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -170,7 +178,7 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::most_blocks_of_a_message() const 
   std::vector<std::size_t> blocks(messages_.size());
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const auto [rows, columns] = states_[i]->gradient_extents();
-    blocks[message_of_[i]] += rows * static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
+    blocks[groups_.of[i]] += rows * static_cast<std::size_t>(blocks_of(static_cast<int>(columns)));
   }
   return *std::max_element(blocks.begin(), blocks.end());
 }
@@ -188,10 +196,13 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
   require(options_.shard.ranks == 1 || options_.shard.ranks == communicator_.size(), "Sward::Optimizer::begin_update",
           "states are shared by " + std::to_string(options_.shard.ranks) + " ranks, of which there are " +
               std::to_string(communicator_.size()));
+  require(!shares_weights() || micro_batches == options_.micro_batches, "Sward::Optimizer::begin_update",
+          std::to_string(micro_batches) + " micro-batches, planned for " + std::to_string(options_.micro_batches));
   space_ = space;
   step_ = step;
   learning_rate_ = learning_rate;
   communicated_bytes_ = 0;
+  if (gathered_) gathered_->begin_update(space);
   for (Message& message : messages_) message.begin_update(micro_batches);
   workspace_.gathered.give_back_all();  // a pass that an exception ended may have some
   refreshing_ = is_refresh(step);
@@ -225,19 +236,28 @@ template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   const auto index = static_cast<std::size_t>(parameter);
   states_[index]->complete(space_);
-  Message& message = messages_[message_of_[index]];
-  if (const auto sent = message.complete_parameter(space_, communicator_); sent.started) {
-    communicated_bytes_ += sent.bytes;
-    if (options_.updates_at_once) update_message(message_of_[index]);
+  const std::size_t message = groups_.of[index];
+  if (messages_[message].complete_parameter()) {
+    communicated_bytes_ += start_message(message);
+    if (options_.updates_at_once) update_message(message);
   }
   communicator_.progress();
 }
 
 template <class ExecutionSpace, class Scalar>
+std::size_t Optimizer<ExecutionSpace, Scalar>::start_message(std::size_t message) {
+  if (!scattered_) return messages_[message].start(space_, communicator_);
+  scattered_->start(space_, message, communicator_);
+  return scattered_->bytes(message);
+}
+
+template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
   communicator_.wait(space_);
-  for (Message& message : messages_) message.finish(space_);
+  for (std::size_t i = 0; i < messages_.size(); ++i)
+    scattered_ ? scattered_->finish(space_, i) : messages_[i].finish(space_);
   for (std::size_t i = 0; i < messages_.size() && !options_.updates_at_once; ++i) take_squared_norms(i);
+  if (scattered_) communicator_.all_reduce(space_, squares_, "the squared norms of gradients");
   using HostView =
       Kokkos::View<double*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Kokkos::deep_copy(space_, HostView(host_squares_.data(), host_squares_.size()), squares_);
@@ -264,21 +284,23 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
     MessageUpdate<ExecutionSpace, Scalar> updates(space_);
     add_updates(message, gradient_scale, updates);
     updates.launch();
-    sharded_.exchange(space_, message, communicator_);
-    communicated_bytes_ += sharded_.bytes(message);
+    shared_updates_.exchange(space_, message, communicator_);
+    communicated_bytes_ += shared_updates_.bytes(message);
   }
+  if (gathered_) gathered_->forget(space_);
 }
 
 template <class ExecutionSpace, class Scalar>
 auto Optimizer<ExecutionSpace, Scalar>::squares_of(std::size_t message) const -> Doubles {
   const auto first =
-      static_cast<std::size_t>(std::find(message_of_.begin(), message_of_.end(), message) - message_of_.begin());
+      static_cast<std::size_t>(std::find(groups_.of.begin(), groups_.of.end(), message) - groups_.of.begin());
   return Kokkos::subview(squares_, std::pair(first, first + static_cast<std::size_t>(parts_[message].count)));
 }
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) {
-  squared_norms(space_, messages_[message].gradients(), parts_[message], partial_squares_, squares_of(message));
+  const auto gradients = scattered_ ? scattered_->own(message) : messages_[message].gradients();
+  squared_norms(space_, gradients, parts_[message], partial_squares_, squares_of(message));
 }
 
 /// The gradients of a message are complete, and nothing else needs them; the update reads them for their norms too.
@@ -295,7 +317,7 @@ template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::add_updates(std::size_t message, double gradient_scale,
                                                     MessageUpdate<ExecutionSpace, Scalar>& updates) {
   for (std::size_t i = 0; i < states_.size(); ++i)
-    if (message_of_[i] == message) states_[i]->update({learning_rate_, gradient_scale, rounding_of(i)}, updates);
+    if (groups_.of[i] == message) states_[i]->update({learning_rate_, gradient_scale, rounding_of(i)}, updates);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -320,32 +342,58 @@ bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
           std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); }));
 }
 
+/// How often an update of a model that stores its weights by group fetches those of one. All layers are in the same
+/// memory, where the last one stays from the forward to the backward pass, and the first from there to the next forward
+/// pass; embedding and head replace each other, unless they are the same.
+template <class ExecutionSpace, class Scalar>
+int Optimizer<ExecutionSpace, Scalar>::fetches_of(std::size_t message) const {
+  const int passes = options_.micro_batches;
+  const std::size_t last = messages_.size() - 1;
+  if (message == 0 || message == last) return is_tied(parameters_) ? 1 : passes;
+  const bool is_only_layer = last == 2;
+  if (is_only_layer) return 1;
+  return message == last - 1 ? passes : message == 1 ? passes + 1 : 2 * passes;
+}
+
+/// What a rank gives to the collectives of a message in a regular update, at the most.
+template <class ExecutionSpace, class Scalar>
+std::size_t Optimizer<ExecutionSpace, Scalar>::message_bytes(std::size_t message) const {
+  if (!scattered_) return messages_[message].largest_bytes() + shared_updates_.bytes(message);
+  return scattered_->bytes(message) + static_cast<std::size_t>(fetches_of(message)) * gathered_->bytes(message);
+}
+
 template <class ExecutionSpace, class Scalar>
 std::vector<MessageSize> Optimizer<ExecutionSpace, Scalar>::planned_messages() const {
   std::vector<MessageSize> sizes;
-  for (const Message& message : messages_) {
-    const std::size_t bytes = message.largest_bytes() + sharded_.bytes(sizes.size());
-    sizes.push_back({message.label(), bytes, bytes});
-  }
+  for (std::size_t i = 0; i < messages_.size(); ++i)
+    sizes.push_back({messages_[i].label(), message_bytes(i), message_bytes(i)});
   for (std::size_t i = 0; i < states_.size(); ++i)
-    sizes[message_of_[i]].refresh += states_[i]->refresh_elements() * sizeof(Real<Scalar>);
+    sizes[groups_.of[i]].refresh += states_[i]->refresh_elements() * sizeof(Real<Scalar>);
   return sizes;
 }
 
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::largest_collective_bytes() const {
-  std::size_t largest = sharded_.largest_bytes();
-  for (const Message& message : messages_) largest = std::max(largest, message.largest_bytes());
+  std::size_t largest = shared_updates_.largest_bytes();
+  if (gathered_) largest = std::max({largest, gathered_->largest_bytes(), scattered_->largest_bytes()});
+  for (const Message& message : messages_)
+    if (!scattered_) largest = std::max(largest, message.largest_bytes());
   for (const auto& state : states_) largest = std::max(largest, state->refresh_elements() * sizeof(Real<Scalar>));
   return largest;
 }
 
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::gathered_state_bytes() const {
+  const auto ranks = static_cast<std::size_t>(options_.shard.ranks);
+  std::size_t largest = 0;
+  for (const auto& state : states_) {
+    const MatrixSplit& split = state->split();
+    largest = std::max(largest, ranks * split.share * (split.along == Side::rows ? split.columns : split.rows));
+  }
   const StateType type = options_.adam.state;
   const std::size_t element = type == StateType::full ? sizeof(Real<Scalar>) : type == StateType::bfloat16 ? 2 : 1;
-  const std::size_t whole = element * sharded_.largest_weight();
-  return whole + whole / static_cast<std::size_t>(options_.shard.ranks);
+  const std::size_t whole = element * largest;
+  return whole + whole / ranks;
 }
 
 template <class ExecutionSpace, class Scalar>

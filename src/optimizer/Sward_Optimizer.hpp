@@ -2,15 +2,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "Sward_GatheredWeights.hpp"
 #include "Sward_GradientSink.hpp"
 #include "Sward_GrassParameter.hpp"
 #include "Sward_LayerMessage.hpp"
 #include "Sward_ParameterList.hpp"
 #include "Sward_ParameterOptimizer.hpp"
-#include "Sward_ShardedWeights.hpp"
+#include "Sward_ScatteredGradients.hpp"
+#include "Sward_SharedUpdates.hpp"
 #include "Sward_SquaredNorms.hpp"
 
 namespace Sward {
@@ -30,9 +33,12 @@ struct OptimizerOptions {
   /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
   /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
   bool updates_at_once = false;
-  /// The ranks that share moments and updates. Those of the communicator in an optimizer that updates; one that only
-  /// plans may be of a rank that does not exist.
+  /// The ranks that share moments and updates, and weights if it says so. Those of the communicator in an optimizer that
+  /// updates; one that only plans may be of a rank that does not exist.
   Shard shard;
+  /// Micro-batches of an update, where ranks share weights. Those come together for each, and with a single one all
+  /// layers share the memory for gradients.
+  int micro_batches = 1;
 };
 
 /// Norm of the compressed and dense gradients of an update, after the sum over ranks.
@@ -96,9 +102,11 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// weights and state as they were, but for moments that a refresh has set to zero.
   void apply(double gradient_norm);
 
-  /// Bytes of gradients, and of weights where ranks share the updates, that this rank has given to collectives since
-  /// begin_update.
-  std::size_t communicated_bytes() const { return communicated_bytes_; }
+  /// Bytes of gradients, and of weights where ranks share updates or weights, that this rank has given to collectives
+  /// since begin_update.
+  std::size_t communicated_bytes() const {
+    return communicated_bytes_ + (gathered_ ? gathered_->gathered_bytes() : 0);
+  }
   /// The most that an update will give to collectives: a regular one, or one with a refresh. Less only where rows of
   /// the embedding's gradient are sent.
   std::size_t planned_bytes(bool refresh) const;
@@ -112,6 +120,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   /// Visits the state of every parameter; names are those of the parameters.
   void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Real<Scalar>>& visitor);
+  /// Of a model that stores its weights by group; null where ranks do not share weights.
+  WeightSource<ExecutionSpace>* weight_source() { return gathered_ ? &*gathered_ : nullptr; }
   /// The ranks that work together.
   const ProcessGroup& group() const { return communicator_; }
   /// The optimizer of one parameter by its number.
@@ -133,7 +143,13 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void update_message(std::size_t message);
   void add_updates(std::size_t message, double gradient_scale, MessageUpdate<ExecutionSpace, Scalar>& updates);
   Doubles squares_of(std::size_t message) const;
-  void plan_sharing(Arena<ExecutionSpace>& arena);
+  void plan_shared_updates(Arena<ExecutionSpace>& arena);
+  void plan_shared_weights(Arena<ExecutionSpace>& arena);
+  bool shares_weights() const { return options_.shard.shares_weights(); }
+  bool shares_gradient_memory(std::size_t message) const;
+  std::size_t start_message(std::size_t message);
+  std::size_t message_bytes(std::size_t message) const;
+  int fetches_of(std::size_t message) const;
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
 
@@ -142,14 +158,16 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   ProcessGroup& communicator_;
   GrassWorkspace<ExecutionSpace, Scalar> workspace_;
   std::vector<std::unique_ptr<State>> states_;
-  std::vector<Message> messages_;
-  std::vector<std::size_t> message_of_;  ///< by parameter
+  std::vector<Message> messages_;  ///< by group of parameters
+  ParameterGroups groups_;
   std::vector<VectorParts> parts_;       ///< by message: its parameters, whose numbers follow each other
   Doubles squares_;
   Doubles partial_squares_;
   typename MessageUpdate<ExecutionSpace, Scalar>::Squares block_squares_;  ///< of one message that is updated at once
   std::vector<double> host_squares_;
-  ShardedWeights<ExecutionSpace, Scalar> sharded_;
+  SharedUpdates<ExecutionSpace, Scalar> shared_updates_;
+  std::optional<GatheredWeights<ExecutionSpace, Scalar>> gathered_;             ///< where ranks share weights
+  std::optional<ScatteredGradients<ExecutionSpace, Real<Scalar>>> scattered_;  ///< in that case
   typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;  ///< that occur in the update
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;

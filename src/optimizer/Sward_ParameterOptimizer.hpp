@@ -65,6 +65,12 @@ class ParameterOptimizer {
   virtual std::pair<std::size_t, std::size_t> gradient_extents() const = 0;
   virtual void set_gradient(GradientMatrix gradient) = 0;
   virtual GradientMatrix gradient() const = 0;
+  /// The weight, with padding but for rows or columns that are never selected.
+  virtual Matrix weight() const = 0;
+  /// How the gradient is split over ranks; the weight is split along the same side, into the same shares.
+  virtual const MatrixSplit& split() const = 0;
+  /// Where this rank's parts of the weight and of the gradient's sum lie, if not in weight() and gradient().
+  virtual void set_parts(const Matrix& weight_part, const GradientMatrix& gradient_part) = 0;
 
   /// Zeroes the state; called once before the first update, unless a checkpoint is read.
   virtual void initialize(const ExecutionSpace& space) = 0;

@@ -50,11 +50,13 @@ double evaluate(const ExecutionSpace& space, Llama<ExecutionSpace, Scalar>& mode
   const std::uint64_t count = data.sequence_count(shape.length);
   const auto ranks = static_cast<std::uint64_t>(communicator.size());
   const std::vector<std::uint64_t> starts = document_attention ? data.document_starts() : std::vector<std::uint64_t>();
+  const std::uint64_t batches = (count + shape.sequences - 1) / shape.sequences;
   double loss = 0.0;
   std::int64_t targets = 0;
-  for (std::uint64_t batch = static_cast<std::uint64_t>(communicator.rank()); batch * shape.sequences < count;
-       batch += ranks) {
-    const std::uint64_t first = batch * shape.sequences;
+  // As many passes on all ranks, the last of some without sequences: ranks may share the weights, and need each other.
+  for (std::uint64_t pass = 0; pass * ranks < batches; ++pass) {
+    const std::uint64_t batch = pass * ranks + static_cast<std::uint64_t>(communicator.rank());
+    const std::uint64_t first = std::min<std::uint64_t>(count, batch * shape.sequences);
     const TokenBatch tokens =
         read_sequences(data, starts, first, std::min<std::uint64_t>(count, first + shape.sequences), shape);
     model.set_batch(space, tokens.inputs, tokens.targets, tokens.document_first);

@@ -73,13 +73,6 @@ std::size_t sum(const std::vector<PlannedMemory>& memory) {
 
 std::size_t Plan::arena_bytes() const { return sum(arena); }
 
-std::size_t Plan::checkpoint_bytes() const {
-  std::size_t bytes = 0;
-  for (const PlannedMemory& entry : arena)
-    if (entry.kind == "weights") bytes += entry.bytes;
-  return bytes + states_of_all;
-}
-
 std::size_t Plan::total_bytes() const { return arena_bytes() + sum(outside); }
 
 template <class Scalar>
@@ -91,12 +84,16 @@ void place_training(Arena<Space>& arena, const Configuration& configuration, int
   options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
                             options.clip == 0.0 && !configuration.skip_nonfinite;
   const auto tokens = static_cast<std::size_t>(configuration.batch.sequences * configuration.data.sequence_length);
-  if (configuration.shard_states) options.shard = {communicator.rank(), ranks};
+  if (configuration.sharing != Sharing::none)
+    options.shard = {communicator.rank(), ranks, configuration.sharing == Sharing::weights};
+  options.micro_batches = static_cast<int>(configuration.batch.sequences / configuration.batch.micro / ranks);
   options.bfloat16_messages = configuration.bfloat16_message && ranks > 1;
   if (configuration.embedding_message_rows && ranks > 1)
     options.embedding_rows = std::min(tokens, static_cast<std::size_t>(configuration.shape.vocab_size));
-  model.emplace(arena, configuration.shape, batch, configuration.recompute);
+  const auto storage = options.shard.shares_weights() ? WeightStorage::by_group : WeightStorage::whole;
+  model.emplace(arena, configuration.shape, batch, configuration.recompute, storage);
   optimizer.emplace(arena, model->parameters(), model->padded_weights(), batch.tokens(), options, communicator);
+  model->set_weight_source(optimizer->weight_source());
 }
 
 void check_batch(const Configuration& configuration, int ranks) {
@@ -124,14 +121,15 @@ std::optional<DataSize> find_data_size(const DataOptions& options) {
 
 namespace {
 
+/// Weights and states of all ranks, without the copies of what they do not share.
 template <class Scalar>
-std::size_t unshared_states(Configuration configuration, int ranks, ProcessGroup& communicator) {
-  configuration.shard_states = false;
+std::size_t plan_checkpoint(Configuration configuration, int ranks, ProcessGroup& communicator) {
+  configuration.sharing = Sharing::none;
   Arena<Space> arena = Arena<Space>::measuring();
   std::optional<Llama<Space, Scalar>> model;
   std::optional<Optimizer<Space, Scalar>> optimizer;
   place_training(arena, configuration, ranks, communicator, model, optimizer);
-  return arena.bytes(BlockKind::optimizer_state);
+  return arena.bytes(BlockKind::weight) + arena.bytes(BlockKind::optimizer_state);
 }
 
 template <class Scalar>
@@ -151,7 +149,7 @@ Plan plan_training_in(const Configuration& configuration, int ranks, const std::
                 {"gradients", arena.bytes(BlockKind::gradient)},
                 {"activations", arena.bytes(BlockKind::activation)},
                 {"workspace", arena.bytes(BlockKind::workspace)}};
-  plan.states_of_all = unshared_states<Scalar>(configuration, ranks, communicator);
+  plan.checkpoint_bytes = plan_checkpoint<Scalar>(configuration, ranks, communicator);
   plan.activations = activations_by_level<Scalar>(configuration);
   plan.messages = optimizer->planned_messages();
   plan.outside = plan_outside(configuration, ranks, data, model->logits_slice(), optimizer->largest_collective_bytes());

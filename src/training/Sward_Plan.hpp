@@ -25,15 +25,13 @@ struct Plan {
   std::vector<PlannedMemory> arena;        ///< in the one allocation for all that stays
   std::vector<PlannedMemory> outside;      ///< what the process needs besides
   std::vector<PlannedMemory> activations;  ///< by level of recomputation
-  std::size_t states_of_all = 0;           ///< optimizer states, which ranks may share, on all of them
+  std::size_t checkpoint_bytes = 0;        ///< arrays of a checkpoint: weights and optimizer states of all ranks
   bool knows_data = false;                 ///< whether `outside` has the order of the sequences
   std::vector<MessageSize> messages;       ///< by layer, in the order of the parameters
   MessageSize message;                     ///< their sum
 
   std::size_t arena_bytes() const;
   std::size_t total_bytes() const;
-  /// Arrays of a checkpoint: weights and optimizer states.
-  std::size_t checkpoint_bytes() const;
 };
 
 /// Places model and optimizer of a configuration in an arena, whether it measures or holds; for one of so many ranks,

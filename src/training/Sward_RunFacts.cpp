@@ -57,22 +57,19 @@ Facts token_file_facts(const std::string& key, const TokenFile& file) {
 }
 
 template <class ExecutionSpace, class Scalar>
-Facts weight_facts(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model) {
+Fact weight_fact(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model, std::size_t parameter) {
   constexpr std::size_t sample = 4096;
-  Facts facts;
-  space.fence("Sward::weight_facts");
-  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
-    const auto row = Kokkos::subview(model.weights()[i], 0, Kokkos::ALL);
-    const auto part = Kokkos::subview(row, std::pair<std::size_t, std::size_t>(0, std::min(sample, row.extent(0))));
-    const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, part);
-    facts.emplace_back("the fingerprint of the weight " + model.parameters()[i].name,
-                       text_of(fnv1a(bytes_of(host.data(), host.size()))));
-  }
-  return facts;
+  space.fence("Sward::weight_fact");
+  const auto row = Kokkos::subview(model.weights()[parameter], 0, Kokkos::ALL);
+  const auto part = Kokkos::subview(row, std::pair<std::size_t, std::size_t>(0, std::min(sample, row.extent(0))));
+  const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, part);
+  return {"the fingerprint of the weight " + model.parameters()[parameter].name,
+          text_of(fnv1a(bytes_of(host.data(), host.size())))};
 }
 
-template Facts weight_facts(const Kokkos::DefaultExecutionSpace&, const Llama<Kokkos::DefaultExecutionSpace, float>&);
-template Facts weight_facts(const Kokkos::DefaultExecutionSpace&,
-                            const Llama<Kokkos::DefaultExecutionSpace, BFloat16>&);
+template Fact weight_fact(const Kokkos::DefaultExecutionSpace&, const Llama<Kokkos::DefaultExecutionSpace, float>&,
+                          std::size_t);
+template Fact weight_fact(const Kokkos::DefaultExecutionSpace&, const Llama<Kokkos::DefaultExecutionSpace, BFloat16>&,
+                          std::size_t);
 
 }  // namespace Sward

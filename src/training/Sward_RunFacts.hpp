@@ -13,8 +13,8 @@ Facts configuration_facts(const Configuration& configuration);
 /// InputError as TokenFile does.
 Facts token_file_facts(const std::string& key, const TokenFile& file);
 
-/// A fingerprint of the first elements of each weight. Waits for `space`.
+/// A fingerprint of the first elements of a weight, by its number. Waits for `space`.
 template <class ExecutionSpace, class Scalar>
-Facts weight_facts(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model);
+Fact weight_fact(const ExecutionSpace& space, const Llama<ExecutionSpace, Scalar>& model, std::size_t parameter);
 
 }  // namespace Sward

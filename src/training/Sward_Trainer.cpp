@@ -94,7 +94,7 @@ void Trainer<Scalar>::check_disk() const {
   const std::filesystem::path folder = nearest_folder(directory);
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     throw InputError(fmt::format("{}: cannot be written to: {}", directory.string(), std::strerror(errno)));
-  const std::size_t size = plan_.checkpoint_bytes();
+  const std::size_t size = plan_.checkpoint_bytes;
   const std::uintmax_t available = std::filesystem::space(folder).available;
   if (available < size)
     throw InputError(fmt::format("{}: a checkpoint takes {}, and there is room for {}", directory.string(),
@@ -107,18 +107,20 @@ void Trainer<Scalar>::start() {
   place_training(*arena_, configuration_, communicator_.size(), communicator_, model_, optimizer_);
   model_->initialize(space_);
   optimizer_->initialize(space_);
+  Facts facts;
+  const auto note = [&](std::size_t parameter) { facts.push_back(weight_fact(space_, *model_, parameter)); };
   if (checkpoint_) {
     first_step_ = checkpoint_->header().step;
-    load_weights(space_, *checkpoint_, *model_);
+    load_weights(space_, *checkpoint_, *model_, note);
     if (checkpoint_->has_optimizer()) load_optimizer(space_, *checkpoint_, *optimizer_);
     restore_product_choices(*checkpoint_);
   } else if (!configuration_.initial.empty()) {
-    load_initial_weights(space_, configuration_.initial, *model_);
+    load_initial_weights(space_, configuration_.initial, *model_, note);
   } else {
-    model_->initialize_weights(space_, configuration_.seed);
+    model_->initialize_weights(space_, configuration_.seed, note);
   }
   checkpoint_.reset();
-  check_agreement(communicator_, weight_facts(space_, *model_));
+  check_agreement(communicator_, facts);
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
   if (!is_root()) return;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "Sward_AllClose.hpp"
@@ -21,6 +23,7 @@ std::uint64_t scalar_calls = 0;
 void count_payload(int count, MPI_Datatype type) {
   int size = 0;
   PMPI_Type_size(type, &size);
+  if (type == MPI_DOUBLE) return;  // norms
   if (count > 1) vector_bytes += static_cast<std::uint64_t>(count) * static_cast<std::uint64_t>(size);
   if (count == 1) ++scalar_calls;
 }
@@ -37,6 +40,14 @@ extern "C" int MPI_Allreduce(const void* send, void* receive, int count, MPI_Dat
                              MPI_Comm communicator) {
   count_payload(count, type);
   return PMPI_Allreduce(send, receive, count, type, operation, communicator);
+}
+
+extern "C" int MPI_Ireduce_scatter_block(const void* send, void* receive, int count, MPI_Datatype type,
+                                         MPI_Op operation, MPI_Comm communicator, MPI_Request* request) {
+  int ranks = 0;
+  PMPI_Comm_size(communicator, &ranks);
+  count_payload(ranks * count, type);
+  return PMPI_Ireduce_scatter_block(send, receive, count, type, operation, communicator, request);
 }
 
 extern "C" int MPI_Iallgather(const void* send, int send_count, MPI_Datatype send_type, void* receive,
@@ -120,8 +131,36 @@ TEST(Messages, OfSharedStatesEqualThePlan) {
   EXPECT_EQ(regular - whole.optimizer().planned_bytes(false), ranks > 1 ? sizeof(float) * pieces : 0);
 }
 
+TEST(Messages, OfSharedWeightsEqualThePlan) {
+  Communicator<MpiSpace> communicator;
+  const auto ranks = static_cast<std::uint64_t>(communicator.size());
+  if (ranks == 1) GTEST_SKIP() << "one rank has all weights";
+  OptimizerOptions options = options_for(true, 5);
+  options.shard = {communicator.rank(), communicator.size(), true};
+  options.micro_batches = 2;
+  for (const bool tied : {false, true}) {
+    LlamaShape shape = shape_for_messages();
+    shape.tie_embeddings = tied;
+    TrainingFixture shared(TrainingFixture::Space(), shape, {1, 6, true}, Recompute::block, options, communicator);
+    const std::uint64_t regular = shared.optimizer().planned_bytes(false);
+    const std::uint64_t refresh = shared.optimizer().planned_bytes(true);
+    EXPECT_EQ(measured_bytes(shared), (std::vector<std::uint64_t>{refresh, regular, regular, refresh}));
+    // By hand: shares as of states, norms being the first rank's; of 3 layers in 2 passes the weights come together 3,
+    // 4 and 2 times, of embedding and head 2 times, or once where they are one.
+    const auto share = [&](std::uint64_t extent) { return std::min(extent, ((extent + ranks - 1) / ranks + 15) / 16 * 16); };
+    const std::uint64_t matrices = 4 * share(24) + 3 * share(40);
+    const std::uint64_t outside = (tied ? 1 : 2) * share(31) * 24 + 24;
+    const std::uint64_t gradients = ranks * (3 * (5 * matrices + 2 * 24) + outside);
+    const std::uint64_t weights = 9 * (24 * matrices + 2 * 24) + (tied ? 1 : 2) * outside;
+    EXPECT_EQ(regular, sizeof(float) * (gradients + weights));
+    EXPECT_EQ(refresh, regular + sizeof(float) * 3 * (4 * 24 * 24 + 3 * 24 * 40));
+  }
+}
+
 void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGroup& communicator) {
-  for (const auto& weight : training.model().weights()) {
+  for (std::size_t i = 0; i < training.model().weights().size(); ++i) {
+    training.model().fetch_weight(TrainingFixture::Space(), i);
+    const auto weight = training.model().weights()[i];
     const std::uint64_t hash = fnv1a(bytes_of(weight.data(), weight.size()));
     EXPECT_EQ(communicator.minimum(hash), communicator.maximum(hash));
   }
@@ -129,10 +168,11 @@ void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGr
 
 TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
   Communicator<MpiSpace> communicator;
-  for (const auto& [bfloat16, shared] : {std::pair(false, false), {true, false}, {false, true}}) {
+  for (const auto& [bfloat16, shared, of_weights] :
+       {std::tuple(false, false, false), {true, false, false}, {false, true, false}, {false, true, true}, {true, true, true}}) {
     OptimizerOptions options = options_for(true, 5);
     options.bfloat16_messages = bfloat16;
-    if (shared) options.shard = {communicator.rank(), communicator.size()};
+    if (shared) options.shard = {communicator.rank(), communicator.size(), of_weights};
     TrainingFixture training(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::block, options,
                              communicator);
     for (int step = 0; step < 5; ++step) training.update(step, 1);

@@ -100,6 +100,50 @@ TEST(MpiCommunicator, gathers_the_rows_of_all_ranks) {
   EXPECT_THROW(communicator.all_gather(Space(), other), std::invalid_argument);
 }
 
+template <class T>
+void expect_scattered(Communicator<MpiSpace>& communicator, std::size_t count) {
+  const int ranks = communicator.size();
+  const Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace> rows("rows", static_cast<std::size_t>(ranks), count);
+  for (int row = 0; row < ranks; ++row)
+    for (std::size_t i = 0; i < count; ++i)
+      rows(row, i) = static_cast<T>(static_cast<float>((communicator.rank() + 1) * (row + 1 + static_cast<int>(i % 7))));
+  const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace> own("own", count);
+  Kokkos::deep_copy(own, T(-1.0F));
+  communicator.wait(Space(), communicator.start_reduce_scatter(Space(), rows, own, "rows"));
+  for (std::size_t i = 0; i < count; ++i)
+    ASSERT_EQ(static_cast<float>(own(i)),
+              static_cast<float>(ranks * (ranks + 1) / 2 * (communicator.rank() + 1 + static_cast<int>(i % 7))));
+}
+
+TEST(MpiCommunicator, hands_each_rank_the_sum_of_its_row) {
+  Communicator<MpiSpace> communicator;
+  for (const std::size_t count : {0U, 1U, 7U, 100'000U}) {
+    expect_scattered<float>(communicator, count);
+    expect_scattered<double>(communicator, count);
+    expect_scattered<BFloat16>(communicator, count);
+  }
+  const Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace> rows(
+      "rows", static_cast<std::size_t>(communicator.size()), 3);
+  EXPECT_THROW(communicator.start_reduce_scatter(Space(), rows, Vector<float>("other", 2)), std::invalid_argument);
+}
+
+TEST(MpiCommunicator, gathers_rows_from_elsewhere_while_others_are_under_way) {
+  Communicator<MpiSpace> communicator;
+  const auto ranks = static_cast<std::size_t>(communicator.size());
+  const Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace> rows("rows", ranks, 5);
+  const Vector<float> own = multiples<float>(communicator.rank(), 5);
+  const Vector<float> summed = multiples<float>(communicator.rank(), 7);
+  const auto first = communicator.start_all_gather(Space(), own, rows, "rows");
+  const auto second = communicator.start_all_reduce(Space(), summed);
+  EXPECT_GT(second, first);
+  communicator.wait(Space(), first);
+  for (std::size_t rank = 0; rank < ranks; ++rank)
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rows(rank, i), static_cast<float>((rank + 1) * (i + 1)));
+  communicator.wait(Space(), second);
+  EXPECT_TRUE(is_sum_of_multiples(summed, communicator.size()));
+  communicator.wait(Space(), first);
+}
+
 TEST(MpiCommunicator, hands_the_bytes_of_all_ranks_to_rank_0) {
   const Communicator<MpiSpace> communicator;
   const std::vector<std::byte> own(static_cast<std::size_t>(3 * communicator.rank()), std::byte(communicator.rank()));

@@ -19,8 +19,10 @@ TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
 }
 
 TrialOptions trial(bool grass, std::size_t rank, long interval, long warmup, double decay, double clip,
-                   std::size_t micro_batches, bool writes_columns = false, bool shares_states = false) {
-  return {grass, rank, interval, warmup, decay, clip, micro_batches, 8, writes_columns, false, shares_states};
+                   std::size_t micro_batches, bool writes_columns = false, bool shares_states = false,
+                   bool shares_weights = false) {
+  return {grass, rank,           interval, warmup,        decay,         clip, micro_batches,
+          8,     writes_columns, false,    shares_states, shares_weights};
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,
@@ -35,6 +37,13 @@ INSTANTIATE_TEST_SUITE_P(SharedStates, OptimizerAgainstReference,
                                            trial(true, 20, 4, 5, 0.0, 1.5, 3, true, true),
                                            trial(true, 1000, 5, 0, 0.1, 0.0, 2, false, true),
                                            trial(false, 0, 1, 0, 0.1, 2.0, 3, false, true)));
+
+INSTANTIATE_TEST_SUITE_P(SharedWeights, OptimizerAgainstReference,
+                         ::testing::Values(trial(true, 3, 3, 2, 0.1, 0.0, 1, false, true, true),
+                                           trial(true, 20, 4, 5, 0.0, 1.5, 3, true, true, true),
+                                           trial(true, 1000, 5, 0, 0.1, 0.0, 2, false, true, true),
+                                           trial(false, 0, 1, 0, 0.1, 2.0, 1, false, true, true),
+                                           trial(false, 0, 1, 0, 0.1, 2.0, 3, false, true, true)));
 
 /// Inside the backward pass, where updates take the norms of the gradients that they read.
 TEST(OptimizerAtOnce, AgreesWithReference) {

@@ -11,7 +11,7 @@ namespace {
 TEST(SplitArray, WhatIsTakenApartComesTogetherOnRankZero) {
   const Communicator<MpiSpace> group;
   for (const Side along : {Side::rows, Side::columns}) {
-    const MatrixSplit split = split_matrix(37, 45, along, group.size(), 16);
+    const MatrixSplit split = split_matrix(37, 45, along, {group.rank(), group.size()}, 16);
     std::vector<float> whole(37 * 45);
     std::iota(whole.begin(), whole.end(), 1.0F);
     const std::vector<float> part = take_part(split, group.rank(), whole);
@@ -29,7 +29,7 @@ TEST(SplitArray, WhatIsTakenApartComesTogetherOnRankZero) {
 TEST(SplitArray, NoticesARankThatGivesSomethingElse) {
   const Communicator<MpiSpace> group;
   if (group.size() == 1) GTEST_SKIP() << "one rank gives what it has";
-  const MatrixSplit split = split_matrix(37, 45, Side::rows, group.size(), 16);
+  const MatrixSplit split = split_matrix(37, 45, Side::rows, {group.rank(), group.size()}, 16);
   const MatrixPart box = split.part(group.rank());
   const std::vector<float> part(box.rows * box.columns + (group.rank() == group.size() - 1 ? 1 : 0));
   const auto gather = [&] { gather_whole(group, split, std::span<const float>(part)); };

@@ -18,7 +18,7 @@
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_NormalValues.hpp"
 #include "Sward_OwnedMoment.hpp"
-#include "Sward_PackShare.hpp"
+#include "Sward_PackShares.hpp"
 #include "Sward_ProjectGathered.hpp"
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
@@ -127,7 +127,7 @@ void update_layer(const Space& space, const Operands<Space>& x) {
 template <class Space>
 void call_sharing_kernels(const Space& space, const Operands<Space>& x) {
   const WeightShares<Space, Matrix<float, Space>> shares{x.square, Side::columns, false, x.of_columns.rows, 6};
-  pack_share(space, shares, 1, Kokkos::subview(x.pieces, 1, Kokkos::ALL));
+  pack_shares(space, shares, 1, Kokkos::subview(x.pieces, std::pair(1, 2), Kokkos::ALL));
   unpack_shares(space, shares, 1, x.pieces);
 }
 

@@ -28,7 +28,8 @@ void puts_parts_in_their_places(Side side, const std::vector<int>& numbers, int 
   const auto weight = random_matrix<float, Space>(rows, columns, 1);
   const auto list = from_list<int, Space>(numbers);
   const WeightShares<Space, Matrix<float, Space>> shares{weight, side, takes_all, list, share};
-  const int slots = takes_all ? columns : static_cast<int>(numbers.size());
+  const int all = side == Side::rows ? rows : columns;
+  const int slots = takes_all ? all : static_cast<int>(numbers.size());
   const auto size = static_cast<int>(shares.piece_size());
   const auto wide = poisoned_matrix<float, Space>(static_cast<std::size_t>(ranks), shares.piece_size() + before);
   const auto pieces = Kokkos::subview(wide, Kokkos::ALL, std::pair(before, before + size));
@@ -52,10 +53,11 @@ void puts_parts_in_their_places(Side side, const std::vector<int>& numbers, int 
 }
 
 TYPED_TEST(UnpackShares, PutsThePartsOfOtherRanksInTheirPlaces) {
-  for (const int own : {0, 1, 3}) {
+  for (const int own : {0, 1, 3, from_all_ranks}) {
     puts_parts_in_their_places<TypeParam>(Side::rows, {0, 3, 3, 39}, 128, 4, own);
     puts_parts_in_their_places<TypeParam>(Side::columns, {5, 5, 5, 17, 299}, 16, 4, own);
     puts_parts_in_their_places<TypeParam>(Side::columns, {}, 16, 4, own);
+    puts_parts_in_their_places<TypeParam>(Side::rows, {}, 128, 4, own);
   }
   puts_parts_in_their_places<TypeParam>(Side::columns, {}, 48, 1, 0);
 }

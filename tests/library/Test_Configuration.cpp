@@ -116,15 +116,21 @@ deterministic = true
   EXPECT_EQ(c.output.keep, 4);
   EXPECT_EQ(c.seed, 42U);
   EXPECT_EQ(c.recompute, Recompute::block);
-  EXPECT_TRUE(c.shard_states);
+  EXPECT_EQ(c.sharing, Sharing::states);
 }
 
-TEST(Configuration, shares_states_where_asked_to_and_no_weights) {
+TEST(Configuration, shares_states_and_weights_where_asked_to) {
   ConfigurationText text;
-  EXPECT_FALSE(read_text(text.text()).shard_states);
+  EXPECT_EQ(read_text(text.text()).sharing, Sharing::none);
   text.set("run.shard", "'weights'");
+  EXPECT_EQ(read_text(text.text()).sharing, Sharing::weights);
+  text.set("run.embedding_message", "'rows'");
   EXPECT_THAT([&] { read_text(text.text()); },
-              ThrowsMessage<InputError>(HasSubstr("key 'run.shard' is \"weights\"; allowed: \"none\", \"states\"")));
+              ThrowsMessage<InputError>(HasSubstr("key 'run.embedding_message' is \"rows\", which run.shard")));
+  text.set("run.shard", "'all'");
+  EXPECT_THAT([&] { read_text(text.text()); },
+              ThrowsMessage<InputError>(
+                  HasSubstr("key 'run.shard' is \"all\"; allowed: \"none\", \"states\", \"weights\"")));
 }
 
 TEST(Configuration, stores_bfloat16_where_products_are_in_8_bits) {

@@ -122,6 +122,7 @@ TEST(ConfigurationTable, names_the_file_of_a_mixture_that_is_wrong) {
 TEST(ConfigurationTable, names_a_key_outside_a_section) {
   EXPECT_EQ(error_of("# a comment\nmicro = 2\n" + ConfigurationText().text()),
             "run.toml:2: key 'micro' stands outside any [section]");
+  EXPECT_EQ(error_of("'.' = 1\n"), "run.toml: key '.' stands outside any [section]");
 }
 
 TEST(ConfigurationTable, names_the_line_of_bad_syntax) {

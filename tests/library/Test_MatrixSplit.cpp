@@ -18,15 +18,15 @@ std::vector<std::size_t> extents(const MatrixSplit& split, int ranks) {
 
 TEST(MatrixSplit, GivesEqualSharesOfWholeMultiplesAndTheRestToTheLast) {
   using List = std::vector<std::size_t>;
-  EXPECT_EQ(extents(split_matrix(96, 7, Side::rows, 3, 16), 3), (List{32, 32, 32}));
-  EXPECT_EQ(extents(split_matrix(97, 7, Side::rows, 3, 16), 3), (List{48, 48, 1}));
-  EXPECT_EQ(extents(split_matrix(7, 40, Side::columns, 4, 16), 4), (List{16, 16, 8, 0}));
-  EXPECT_EQ(extents(split_matrix(7, 600, Side::columns, 2, 256), 2), (List{512, 88}));
+  EXPECT_EQ(extents(split_matrix(96, 7, Side::rows, {0, 3}, 16), 3), (List{32, 32, 32}));
+  EXPECT_EQ(extents(split_matrix(97, 7, Side::rows, {0, 3}, 16), 3), (List{48, 48, 1}));
+  EXPECT_EQ(extents(split_matrix(7, 40, Side::columns, {0, 4}, 16), 4), (List{16, 16, 8, 0}));
+  EXPECT_EQ(extents(split_matrix(7, 600, Side::columns, {0, 2}, 256), 2), (List{512, 88}));
 }
 
 TEST(MatrixSplit, LeavesSmallMatricesAndSingleRanksWhole) {
-  for (const MatrixSplit& split : {split_matrix(16, 40, Side::rows, 2, 16), split_matrix(40, 50, Side::rows, 1, 16),
-                                   split_matrix(300, 256, Side::columns, 8, 256)}) {
+  for (const MatrixSplit& split : {split_matrix(16, 40, Side::rows, {0, 2}, 16), split_matrix(40, 50, Side::rows, {0, 1}, 16),
+                                   split_matrix(300, 256, Side::columns, {0, 8}, 256)}) {
     EXPECT_FALSE(split.is_split());
     EXPECT_EQ(split.part(0).rows, split.rows);
     EXPECT_EQ(split.part(0).columns, split.columns);
@@ -35,7 +35,7 @@ TEST(MatrixSplit, LeavesSmallMatricesAndSingleRanksWhole) {
 
 TEST(MatrixSplit, PartsCoverEveryElementOnce) {
   for (const Side along : {Side::rows, Side::columns}) {
-    const MatrixSplit split = split_matrix(41, 35, along, 4, 16);
+    const MatrixSplit split = split_matrix(41, 35, along, {0, 4}, 16);
     ASSERT_TRUE(split.is_split());
     std::vector<int> seen(41 * 35);
     for (int rank = 0; rank < 4; ++rank) {

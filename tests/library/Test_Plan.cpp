@@ -156,7 +156,7 @@ TEST(Plan, CountsWhatLiesOutsideTheArena) {
 TEST(Plan, CountsStatesThatRanksShareAsByHand) {
   Configuration configuration = small_configuration(true);
   const Plan whole = plan_of(configuration, 3);
-  configuration.shard_states = true;
+  configuration.sharing = Sharing::states;
   const Plan shared = plan_of(configuration, 3);
   // A rank has 32 of 64 rows or columns, 32 of 96, and 48 of 128; the last one less. Norms are whole.
   constexpr std::size_t part = rank * (4 * 32 + 3 * 32), part_of_dense = 2 * 48 * h + (2 * layers + 1) * h;
@@ -171,7 +171,7 @@ TEST(Plan, CountsStatesThatRanksShareAsByHand) {
   EXPECT_EQ(shared.message.refresh, whole.message.refresh + 4 * (layers * part + 2 * 48 * h));
   EXPECT_EQ(by_kind(shared.outside)["gathered_state"], 4 * (3 + 1) * 48 * h);
   EXPECT_EQ(by_kind(whole.outside).count("gathered_state"), 0U);
-  EXPECT_EQ(shared.checkpoint_bytes(), whole.checkpoint_bytes());
+  EXPECT_EQ(shared.checkpoint_bytes, whole.checkpoint_bytes);
   EXPECT_EQ(plan_of(configuration, 1).arena_bytes(), plan_of(small_configuration(true), 1).arena_bytes());
 }
 

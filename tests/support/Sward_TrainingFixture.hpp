@@ -66,8 +66,10 @@ class TrainingFixture {
  private:
   void place(Arena<Space>& arena, const LlamaShape& shape, const BatchShape& batch, Recompute recompute,
              const OptimizerOptions& options) {
-    model_.emplace(arena, shape, batch, recompute);
+    const auto storage = options.shard.shares_weights() ? WeightStorage::by_group : WeightStorage::whole;
+    model_.emplace(arena, shape, batch, recompute, storage);
     optimizer_.emplace(arena, model_->parameters(), model_->weights(), batch.tokens(), options, communicator_);
+    model_->set_weight_source(optimizer_->weight_source());
   }
 
   Space space_;

@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_SharedFolder.hpp"
 #include "Sward_TrainingFixture.hpp"
 
-// run.shard = "states" changes where moments are and who updates a weight, and no bit of the result.
+// run.shard = "states" changes where moments are and who updates a weight, and no bit of the result; "weights" the order
+// in which ranks' gradients are added, too.
 
 namespace Sward::Test {
 namespace {
@@ -30,6 +34,10 @@ TrainingRun with(TrainingRun run, const std::string& setting) {
   run.more.push_back(setting);
   return run;
 }
+
+/// Of losses, and of weights relative to the largest: sums that are rounded otherwise, and moments that are rounded to 8
+/// bits after them, grow apart.
+double tolerance() { return 2e-3; }
 
 class SharedStates : public ::testing::TestWithParam<TrainingRun> {};
 
@@ -102,6 +110,95 @@ TEST(SharedStatesInTheArena, TakeTheirShareOfTheMemory) {
   // Of a layer the weights once: 4 and 3 matrices; in whole pieces.
   const auto pieces = [&](std::size_t extent) { return ((extent + ranks - 1) / ranks + 15) / 16 * 16 * ranks; };
   EXPECT_EQ(added, ranks > 1 ? sizeof(float) * (4 * pieces(64) * 64 + 2 * pieces(192) * 64 + pieces(64) * 192) : 0);
+}
+
+class SharedWeights : public ::testing::TestWithParam<TrainingRun> {};
+
+/// The largest difference of two checkpoints' weights, relative to the longest weight.
+double difference(const std::filesystem::path& one, const std::filesystem::path& other) {
+  const auto expected = state_of(other);
+  double largest = 0.0, length = 0.0;
+  for (const auto& [name, values] : state_of(one)) {
+    if (!name.starts_with("/weights/")) continue;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, std::abs(values[i] - expected.at(name)[i]));
+      length = std::max(length, std::abs(values[i]));
+    }
+  }
+  EXPECT_GT(length, 0.0);
+  return largest / length;
+}
+
+TEST_P(SharedWeights, TrainAsWholeOnesDoAndToTheSameBitsThroughAStop) {
+  SharedFolder folder;
+  if (folder.is_root()) write_token_file(folder / "short.h5", random_tokens(321, 32, 3), 32);
+  MPI_Barrier(MPI_COMM_WORLD);
+  const TrainingRun whole = large_enough(GetParam());
+  const TrainingRun shared = with(whole, "run.shard=weights");
+  ASSERT_TRUE(folder.train(whole, "whole", "", 0));
+  ASSERT_TRUE(folder.train(shared, "shared", "", 0));
+  ASSERT_FALSE(folder.train(shared, "stopped", "", 6));
+  ASSERT_TRUE(folder.train(shared, "stopped", "auto", 0));
+  // What is in the file is that of ranks that have it all, and goes on in any way.
+  ASSERT_FALSE(folder.train(shared, "mixed", "", 6));
+  ASSERT_TRUE(folder.train(with(whole, "run.shard=states"), "mixed", "auto", 0));
+  ASSERT_FALSE(folder.train(whole, "back", "", 6));
+  ASSERT_TRUE(folder.train(shared, "back", "auto", 0));
+  if (!folder.is_root()) return;
+  EXPECT_EQ(state_of(folder.checkpoint(11, "stopped")), state_of(folder.checkpoint(11, "shared")));
+  EXPECT_EQ(results(folder / "stopped"), results(folder / "shared"));
+  const auto expected = results(folder / "whole");
+  for (const char* output : {"shared", "mixed", "back"}) {
+    const auto lines = results(folder / output);
+    ASSERT_EQ(lines.size(), expected.size());
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const char* const key = expected[i].contains("loss") ? "loss" : "validation_loss";
+      EXPECT_NEAR(lines[i][key], expected[i][key], tolerance()) << output << ", line " << i + 1;
+    }
+    EXPECT_LE(difference(folder.checkpoint(11, output), folder.checkpoint(11, "whole")), tolerance()) << output;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Methods, SharedWeights,
+    ::testing::Values(
+        TrainingRun{"adamw", "norm", "shuffled"}, TrainingRun{"adamw", "norm", "shuffled", {"optimizer.state=int8"}},
+        TrainingRun{"grass", "top-r", "shuffled"},
+        TrainingRun{"grass", "top-r", "shuffled", {"batch.micro=3", "optimizer.clip=0"}},
+        TrainingRun{"grass", "norm", "shuffled", {"optimizer.weight_decay=0.1", "run.recompute=block"}},
+        TrainingRun{"grass", "norm-replacement", "shuffled", {"run.recompute=attention"}},
+        TrainingRun{
+            "grass", "norm-squared-replacement", "shuffled", {"grass.side=columns", "model.tie_embeddings=true"}},
+        TrainingRun{
+            "grass", "uniform-replacement", "sequential", {"grass.side=rows", "grass.matrices=[\"mlp\", \"head\"]"}},
+        TrainingRun{"grass", "norm", "shuffled", {"optimizer.state=int8", "grass.side=rows"}},
+        TrainingRun{"grass", "norm", "shuffled", {"optimizer.state=bfloat16", "run.message=bfloat16"}},
+        TrainingRun{"grass", "norm", "shuffled", {"precision.compute=bfloat16", "optimizer.state=bfloat16"}},
+        TrainingRun{"adamw", "norm", "sequential", {"precision.compute=bfloat16", "model.intermediate_size=601"}}));
+
+TEST(SharedWeightsInTheArena, TakeTheirShareOfTheMemory) {
+  Communicator<MpiSpace> group;
+  const auto ranks = static_cast<std::size_t>(group.size());
+  if (ranks == 1) GTEST_SKIP() << "one rank has all weights";
+  LlamaShape shape;
+  shape.hidden_size = 64;
+  shape.intermediate_size = 192;
+  shape.num_heads = shape.num_key_value_heads = 2;
+  shape.num_layers = 5;
+  shape.vocab_size = 192;
+  OptimizerOptions options;
+  options.grass_constants.rank = 16;
+  options.shard = {group.rank(), group.size(), true};
+  const TrainingFixture shared(TrainingFixture::Space(), shape, {1, 6, true}, Recompute::none, options, group);
+  const auto share = [&](std::size_t extent) { return ((extent + ranks - 1) / ranks + 15) / 16 * 16; };
+  const std::size_t matrices = 4 * share(64) + 3 * share(192);  // times 64 for weights, times 16 for sums of gradients
+  const std::size_t layer = 64 * matrices + 2 * 64;
+  const std::size_t outside = 2 * share(192) * 64 + 64;
+  EXPECT_EQ(shared.arena().bytes(BlockKind::weight), sizeof(float) * (5 * layer + outside));
+  // Of a layer's gradient the whole once, which is more than the head's.
+  const std::size_t gradient = 16 * (4 * 64 + 3 * 192) + 2 * 64;
+  EXPECT_EQ(shared.arena().bytes(BlockKind::gradient),
+            sizeof(float) * (gradient + 5 * (16 * matrices + 2 * 64) + outside));
 }
 
 }  // namespace
