@@ -79,6 +79,47 @@ TEST_F(NcclCommunicator, SumsInPlaceBehindTheWorkOfTheInstance) {
   }
 }
 
+/// What fill_multiples of `rank` wrote.
+template <class T>
+void expect_multiples(const Space& space, const Vector<T>& vector, int rank, int range) {
+  space.fence();
+  const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, vector);
+  for (std::size_t i = 0; i < host.extent(0); ++i)
+    ASSERT_EQ(static_cast<float>(host(i)), static_cast<float>((rank + 1) * (static_cast<int>(i) % range + 1))) << i;
+}
+
+template <class Group, class T>
+void expect_rows(Group& group, const Space& space, std::size_t count, int range) {
+  const auto ranks = static_cast<std::size_t>(group.size());
+  const Kokkos::View<T**, Kokkos::LayoutRight, Space> rows("rows", ranks, count);
+  const auto row = [&](int rank) { return Vector<T>(Kokkos::subview(rows, rank, Kokkos::ALL)); };
+  fill_multiples(space, row(group.rank()), group.rank(), range);
+  group.all_gather(space, rows, "rows");
+  for (int rank = 0; rank < group.size(); ++rank) expect_multiples(space, row(rank), rank, range);
+
+  const Vector<T> own("own", count);
+  fill_multiples(space, own, group.rank(), range);
+  Kokkos::deep_copy(space, rows, T(-1.0F));
+  const auto gathered = group.start_all_gather(space, own, rows, "rows");
+  group.wait(space, gathered);
+  for (int rank = 0; rank < group.size(); ++rank) expect_multiples(space, row(rank), rank, range);
+
+  // Every rank has the same rows, so that the sum of each is what so many ranks have of it.
+  const Vector<T> sum("sum", count);
+  group.wait(space, group.start_reduce_scatter(space, rows, sum, "rows"));
+  expect_multiples(space, sum, group.size() * (group.rank() + 1) - 1, range);
+}
+
+TEST_F(NcclCommunicator, GathersRowsAndScattersTheirSums) {
+  Communicator<MpiSpace> staged;
+  for (const std::size_t count : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
+    expect_rows<Communicator<NcclSpace>, float>(group_, space_, count, 1000);
+    expect_rows<Communicator<NcclSpace>, BFloat16>(group_, space_, count, 8);
+    expect_rows<Communicator<MpiSpace>, float>(staged, space_, count, 1000);
+    expect_rows<Communicator<MpiSpace>, BFloat16>(staged, space_, count, 8);
+  }
+}
+
 TEST_F(NcclCommunicator, HasSeveralMessagesUnderWay) {
   std::vector<Vector<float>> vectors;
   for (int i = 0; i < 12; ++i) {

@@ -27,11 +27,12 @@ struct Case {
   std::string recompute;
   int micro;
   std::string precision = "float";
+  std::string shard = "none";
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << c.name << ", " << c.ranks << " ranks, recompute " << c.recompute << ", micro " << c.micro << ", "
-       << c.precision;
+       << c.precision << ", shard " << c.shard;
 }
 
 /// How far a trajectory may lie from the one in double precision.
@@ -67,7 +68,7 @@ std::string configuration_text(const json& expected, const Case& c, const std::f
     text << "[grass]\nselection = 'top-r'\nrank = " << optimizer["rank"] << "\nrefresh_interval = " << optimizer["K"]
          << "\nscale = " << optimizer["scale"] << "\nrefresh_warmup = 0\n";
   text << "[precision]\ncompute = '" << c.precision << "'\n[run]\nrecompute = '" << c.recompute
-       << "'\n[output]\ndirectory = '" << (folder / "out").string() << "'\ncheckpoint_interval = 1\nkeep = 100\n";
+       << "'\nshard = '" << c.shard << "'\n[output]\ndirectory = '" << (folder / "out").string() << "'\ncheckpoint_interval = 1\nkeep = 100\n";
   return text.str();
 }
 
@@ -168,6 +169,16 @@ INSTANTIATE_TEST_SUITE_P(Cases, Golden,
                                            Case{"tiny-top-r", 1, "none", 4, "bfloat16"},
                                            Case{"tiny-top-r", 2, "block", 2, "bfloat16"},
                                            Case{"tiny-adamw", 1, "none", 4, "bfloat16"}));
+
+INSTANTIATE_TEST_SUITE_P(Shared, Golden,
+                         ::testing::Values(Case{"tiny-top-r", 2, "none", 2, "float", "states"},
+                                           Case{"tiny-top-r", 4, "block", 1, "float", "states"},
+                                           Case{"tiny-adamw", 4, "none", 1, "float", "states"},
+                                           Case{"tiny-top-r", 2, "none", 2, "float", "weights"},
+                                           Case{"tiny-top-r", 4, "block", 1, "float", "weights"},
+                                           Case{"tiny-adamw", 2, "none", 1, "float", "weights"},
+                                           Case{"tiny-adamw", 4, "attention", 1, "float", "weights"},
+                                           Case{"tiny-top-r", 2, "block", 2, "bfloat16", "weights"}));
 
 }  // namespace
 }  // namespace Sward::Test
