@@ -25,19 +25,26 @@ SHAPES = {
     "60m": dict(preset="llama-60m"),
     "130m": dict(preset="llama-130m"),
     "350m": dict(preset="llama-350m"),
+    "65b/16": dict(hidden_size=512, intermediate_size=1376, num_heads=4, num_layers=80, vocab_size=2000),
+    "65b/32": dict(hidden_size=256, intermediate_size=688, num_heads=2, num_layers=20, vocab_size=1000),
 }
-# shape, method, recompute, tokens a sequence, sequences a pass, ranks
+# shape, method, recompute, tokens a sequence, sequences a pass, ranks, and what else is not the default
 CONFIGURATIONS = [
-    ("tiny", "grass", "none", 128, 1, 1),
-    ("tiny", "adamw", "block", 128, 4, 2),
-    ("small", "grass", "attention", 128, 4, 1),
-    ("small", "adamw", "none", 128, 8, 2),
-    ("grouped", "grass", "none", 128, 2, 2),
-    ("60m", "grass", "none", 128, 4, 1),
-    ("60m", "grass", "block", 256, 4, 2),
-    ("60m", "adamw", "attention", 256, 1, 1),
-    ("130m", "grass", "block", 256, 2, 1),
-    ("350m", "adamw", "none", 128, 1, 1),
+    ("tiny", "grass", "none", 128, 1, 1, {}),
+    ("tiny", "adamw", "block", 128, 4, 2, {}),
+    ("small", "grass", "attention", 128, 4, 1, {}),
+    ("small", "adamw", "none", 128, 8, 2, {}),
+    ("grouped", "grass", "none", 128, 2, 2, {}),
+    ("60m", "grass", "none", 128, 4, 1, {}),
+    ("60m", "grass", "block", 256, 4, 2, {}),
+    ("60m", "adamw", "attention", 256, 1, 1, {}),
+    ("130m", "grass", "block", 256, 2, 1, {}),
+    ("350m", "adamw", "none", 128, 1, 1, {}),
+    ("60m", "grass", "block", 256, 4, 2, {"run.shard": "states"}),
+    ("60m", "adamw", "none", 128, 2, 2, {"run.shard": "weights"}),
+    ("65b/16", "grass", "block", 64, 2, 4, {"run.shard": "weights"}),
+    ("65b/32", "grass", "block", 64, 2, 4, {"run.shard": "weights", "precision.compute": "bfloat16",
+                                            "optimizer.state": "bfloat16"}),
 ]
 UPDATES = 3
 PEAK = re.compile(r"process at its peak \S+ \S+ \((\d+) B\)")
@@ -75,7 +82,7 @@ def write_tokens(folder, arguments):
 
 
 def configuration_text(folder, number):
-    shape, method, recompute, length, micro, ranks = CONFIGURATIONS[number]
+    shape, method, recompute, length, micro, ranks, more = CONFIGURATIONS[number]
     sections = {
         "model": SHAPES[shape],
         "data": dict(train=str(folder / "train.h5"), validation=str(folder / "validation.h5"), sequence_length=length),
@@ -85,7 +92,11 @@ def configuration_text(folder, number):
         "schedule": dict(steps=UPDATES),
         "output": dict(directory=str(folder / f"run-{number}"), checkpoint_interval=2, evaluation_interval=2, keep=1),
         "run": dict(recompute=recompute),
+        "precision": {},
     }
+    for key, value in more.items():
+        section, name = key.split(".")
+        sections[section][name] = value
     return "".join(f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
                    for section, keys in sections.items())
 
@@ -105,7 +116,7 @@ def check(folder, number, arguments):
     """The plan, measured bytes, and the number of updates whose messages differ."""
     file = folder / f"{number}.toml"
     file.write_text(configuration_text(folder, number))
-    ranks = CONFIGURATIONS[number][-1]
+    ranks = CONFIGURATIONS[number][5]
     threads = max(1, arguments.threads // ranks)
     plan = json.loads(run([arguments.bin / "sward-plan", file, "--ranks", ranks, "--json"], threads))
     launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks] if ranks > 1 else []
@@ -119,7 +130,7 @@ def main():
     print(f"{'':4}{'shape':9}{'method':8}{'recompute':11}{'tokens':>7}{'ranks':>7}{'planned, MiB':>14}"
           f"{'measured, MiB':>15}{'difference':>12}  messages")
     for number in [i - 1 for i in arguments.only or range(1, len(CONFIGURATIONS) + 1)]:
-        shape, method, recompute, length, micro, ranks = CONFIGURATIONS[number]
+        shape, method, recompute, length, micro, ranks, more = CONFIGURATIONS[number]
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             write_tokens(folder, arguments)
@@ -128,7 +139,8 @@ def main():
         difference = planned / measured - 1
         bad += abs(difference) > arguments.tolerance or wrong > 0
         print(f"{number + 1:<4}{shape:9}{method:8}{recompute:11}{length * micro:7}{ranks:7}{planned / 2**20:14.1f}"
-              f"{measured / 2**20:15.1f}{difference:12.2%}  {'differ' if wrong else 'equal'}", flush=True)
+              f"{measured / 2**20:15.1f}{difference:12.2%}  {'differ' if wrong else 'equal'}"
+              f"{''.join(f'  {key} = {value}' for key, value in more.items())}", flush=True)
     sys.exit(1 if bad else 0)
 
 

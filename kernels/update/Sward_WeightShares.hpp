@@ -7,8 +7,8 @@
 
 namespace Sward {
 
-/// What ranks share of an m x n matrix: selected rows, cut into shares of `share` columns, or selected columns, cut into
-/// shares of rows; or all rows or columns. The last ranks may have less, or nothing.
+/// What ranks share of an m x n matrix: selected rows, cut into shares of `share` columns, or selected columns, cut
+/// into shares of rows; or all rows or columns. The last ranks may have less, or nothing.
 ///
 /// A share as it is sent, for r selected rows (columns), is r x share (share x r) elements, row-major, whatever the
 /// rank has of it.

@@ -278,16 +278,15 @@ std::string read_initial_tokenizer_model(const std::filesystem::path& initial) {
 }
 
 using Space = Kokkos::DefaultExecutionSpace;
-#define SWARD_INSTANTIATE(Scalar)                                                                               \
-  template void write_training_arrays(const Space&, Hdf5File&, const Llama<Space, Scalar>&,                     \
-                                      Optimizer<Space, Scalar>&);                                               \
-  template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&, \
-                                           const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);             \
-  template void send_training_state(const Space&, const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);      \
-  template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&,                  \
-                             const WeightNote&);                                                                \
-  template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, Scalar>&);                 \
-  template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&,   \
+#define SWARD_INSTANTIATE(Scalar)                                                                                  \
+  template void write_training_arrays(const Space&, Hdf5File&, const Llama<Space, Scalar>&,                        \
+                                      Optimizer<Space, Scalar>&);                                                  \
+  template AtomicFile write_training_state(const Space&, const std::filesystem::path&, const CheckpointHeader&,    \
+                                           const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);                \
+  template void send_training_state(const Space&, const Llama<Space, Scalar>&, Optimizer<Space, Scalar>&);         \
+  template void load_weights(const Space&, const CheckpointFile&, const Llama<Space, Scalar>&, const WeightNote&); \
+  template void load_optimizer(const Space&, const CheckpointFile&, Optimizer<Space, Scalar>&);                    \
+  template void load_initial_weights(const Space&, const std::filesystem::path&, const Llama<Space, Scalar>&,      \
                                      const WeightNote&);
 SWARD_INSTANTIATE(float)
 SWARD_INSTANTIATE(BFloat16)

@@ -75,7 +75,7 @@ struct Configuration {
   std::uint64_t seed = 0;
   Recompute recompute = Recompute::none;
   CommunicationLibrary communication = CommunicationLibrary::automatic;
-  double timeout_seconds = 600.0;       ///< after which a rank that does not come to a collective counts as lost
+  double timeout_seconds = 600.0;  ///< after which a rank that does not come to a collective counts as lost
   Sharing sharing = Sharing::none;
   bool bfloat16_message = false;        ///< gradients cross the network in two bytes
   bool embedding_message_rows = false;  ///< of the embedding's gradient only the rows that occur

@@ -32,6 +32,18 @@ bool is_plain(char letter) {
   return (letter >= ' ' && letter <= '~') || letter == '\t' || letter == '\n' || letter == '\r';
 }
 
+/// Where in a string, from its quote to its end, a backslash stands before another letter than these, perhaps on the
+/// next line: toml++ asks of that letter whether it is white space. The end where there is none.
+std::size_t find_strange_escape(std::string_view text, std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end && text[begin] == '"'; ++i) {
+    if (text[i] != '\\') continue;
+    const std::size_t escaped = text.find_first_not_of(" \t\r\n", i + 1);
+    if (escaped < end && !is_plain(text[escaped])) return i;
+    ++i;
+  }
+  return end;
+}
+
 /// Follows text outside quotes and comments, for whether it stands in a number.
 class Words {
  public:
@@ -64,7 +76,10 @@ std::optional<TomlFault> find_toml_fault(std::string_view text) {
     const char letter = text[i];
     if (letter == '"' || letter == '\'') {
       if (words.in_number()) return at(i, "a quote stands inside a number");
-      i = end_of_string(text, i);
+      const std::size_t end = end_of_string(text, i);
+      if (const std::size_t place = find_strange_escape(text, i, end); place < end)
+        return at(place, "a backslash stands before a character other than plain ASCII");
+      i = end;
     } else if (letter == '#') {
       i = std::min(text.find('\n', i), text.size());
       words.end();

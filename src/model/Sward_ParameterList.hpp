@@ -32,8 +32,8 @@ bool is_tied(const std::vector<ParameterInfo>& parameters);
 
 /// Parameters whose gradients are one message, and whose weights come together where ranks share them.
 struct ParameterGroups {
-  std::vector<std::string> labels;     ///< "embedding", "layer 0" and so on, "head" with the final norm; in order
-  std::vector<std::size_t> of;         ///< the group of each parameter
+  std::vector<std::string> labels;  ///< "embedding", "layer 0" and so on, "head" with the final norm; in order
+  std::vector<std::size_t> of;      ///< the group of each parameter
 };
 
 /// Throws std::logic_error unless the parameters of each group follow each other.

@@ -69,9 +69,9 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     if (part_.is_empty()) return;
     const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_.use([&]<class Storage>(const Storage& first, const Storage& second) {
-      auto update = adamw_row_update<ExecutionSpace>(step, context.learning_rate,
-                                                     context.learning_rate * adam_.weight_decay, context.rounding,
-                                                     gradient_part_, first, second, weight_part_);
+      auto update =
+          adamw_row_update<ExecutionSpace>(step, context.learning_rate, context.learning_rate * adam_.weight_decay,
+                                           context.rounding, gradient_part_, first, second, weight_part_);
       update.count_as_part(place_of(part_, split_));
       updates.template add<Storage>(update);
     });

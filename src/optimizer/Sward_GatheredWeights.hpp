@@ -43,7 +43,8 @@ class GatheredWeights : public WeightSource<ExecutionSpace> {
   void plan(Arena<ExecutionSpace>& arena) {
     for (const Layer& layer : layers_)
       own_.push_back(arena.template vector<Scalar>(layer.label + " weights", BlockKind::weight, layer.piece_size));
-    pieces_ = arena.template vector<Scalar>("pieces of weights", BlockKind::workspace, ranks() * largest_piece(layers_));
+    pieces_ =
+        arena.template vector<Scalar>("pieces of weights", BlockKind::workspace, ranks() * largest_piece(layers_));
     is_whole_.assign(layers_.size(), false);
   }
 
@@ -91,7 +92,8 @@ class GatheredWeights : public WeightSource<ExecutionSpace> {
   }
 
   void keep(const ExecutionSpace& space, std::size_t parameter) override {
-    const auto [group, place] = places_[parameter];
+    const std::size_t group = places_[parameter].first;
+    const std::size_t place = places_[parameter].second;
     const Layer& layer = layers_[group];
     const Pieces own(own_[group].data(), 1, layer.piece_size);
     std::size_t i = 0;

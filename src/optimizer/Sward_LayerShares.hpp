@@ -53,7 +53,8 @@ struct LayerShares {
     for_each([&](const Shares& one, const auto& place) {
       auto* const data = piece.data() == nullptr ? nullptr : piece.data() + place.first;
       const Part share(data, one.piece_rows(), one.piece_columns());
-      parts.push_back(Kokkos::subview(share, std::pair(0, one.owned_rows(rank)), std::pair(0, one.owned_columns(rank))));
+      parts.push_back(
+          Kokkos::subview(share, std::pair(0, one.owned_rows(rank)), std::pair(0, one.owned_columns(rank))));
     });
     return parts;
   }

@@ -33,8 +33,8 @@ struct OptimizerOptions {
   /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
   /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
   bool updates_at_once = false;
-  /// The ranks that share moments and updates, and weights if it says so. Those of the communicator in an optimizer that
-  /// updates; one that only plans may be of a rank that does not exist.
+  /// The ranks that share moments and updates, and weights if it says so. Those of the communicator in an optimizer
+  /// that updates; one that only plans may be of a rank that does not exist.
   Shard shard;
   /// Micro-batches of an update, where ranks share weights. Those come together for each, and with a single one all
   /// layers share the memory for gradients.
@@ -104,9 +104,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
 
   /// Bytes of gradients, and of weights where ranks share updates or weights, that this rank has given to collectives
   /// since begin_update.
-  std::size_t communicated_bytes() const {
-    return communicated_bytes_ + (gathered_ ? gathered_->gathered_bytes() : 0);
-  }
+  std::size_t communicated_bytes() const { return communicated_bytes_ + (gathered_ ? gathered_->gathered_bytes() : 0); }
   /// The most that an update will give to collectives: a regular one, or one with a refresh. Less only where rows of
   /// the embedding's gradient are sent.
   std::size_t planned_bytes(bool refresh) const;
@@ -160,15 +158,15 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::vector<std::unique_ptr<State>> states_;
   std::vector<Message> messages_;  ///< by group of parameters
   ParameterGroups groups_;
-  std::vector<VectorParts> parts_;       ///< by message: its parameters, whose numbers follow each other
+  std::vector<VectorParts> parts_;  ///< by message: its parameters, whose numbers follow each other
   Doubles squares_;
   Doubles partial_squares_;
   typename MessageUpdate<ExecutionSpace, Scalar>::Squares block_squares_;  ///< of one message that is updated at once
   std::vector<double> host_squares_;
   SharedUpdates<ExecutionSpace, Scalar> shared_updates_;
-  std::optional<GatheredWeights<ExecutionSpace, Scalar>> gathered_;             ///< where ranks share weights
+  std::optional<GatheredWeights<ExecutionSpace, Scalar>> gathered_;            ///< where ranks share weights
   std::optional<ScatteredGradients<ExecutionSpace, Real<Scalar>>> scattered_;  ///< in that case
-  typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;  ///< that occur in the update
+  typename Arena<ExecutionSpace>::template VectorView<int> embedding_rows_;    ///< that occur in the update
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;
   std::int64_t step_ = 0;

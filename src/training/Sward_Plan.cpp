@@ -152,9 +152,11 @@ Plan plan_training_in(const Configuration& configuration, int ranks, const std::
   plan.checkpoint_bytes = plan_checkpoint<Scalar>(configuration, ranks, communicator);
   plan.activations = activations_by_level<Scalar>(configuration);
   plan.messages = optimizer->planned_messages();
-  plan.outside = plan_outside(configuration, ranks, data, model->logits_slice(), optimizer->largest_collective_bytes());
-  if (const std::size_t gathered = optimizer->gathered_state_bytes(); gathered > 0)
-    plan.outside.push_back({"gathered_state", gathered});
+  const std::size_t largest_message = optimizer->largest_collective_bytes();
+  plan.outside = plan_outside(configuration, ranks, data, model->logits_slice(), largest_message);
+  // No message is under way while a checkpoint is written.
+  if (const std::size_t gathered = optimizer->gathered_state_bytes(); gathered > largest_message)
+    plan.outside.push_back({"gathered_state", gathered - largest_message});
   plan.knows_data = data.has_value();
   plan.message = {"", optimizer->planned_bytes(false), optimizer->planned_bytes(true)};
   return plan;

@@ -147,7 +147,9 @@ TEST(Messages, OfSharedWeightsEqualThePlan) {
     EXPECT_EQ(measured_bytes(shared), (std::vector<std::uint64_t>{refresh, regular, regular, refresh}));
     // By hand: shares as of states, norms being the first rank's; of 3 layers in 2 passes the weights come together 3,
     // 4 and 2 times, of embedding and head 2 times, or once where they are one.
-    const auto share = [&](std::uint64_t extent) { return std::min(extent, ((extent + ranks - 1) / ranks + 15) / 16 * 16); };
+    const auto share = [&](std::uint64_t extent) {
+      return std::min(extent, ((extent + ranks - 1) / ranks + 15) / 16 * 16);
+    };
     const std::uint64_t matrices = 4 * share(24) + 3 * share(40);
     const std::uint64_t outside = (tied ? 1 : 2) * share(31) * 24 + 24;
     const std::uint64_t gradients = ranks * (3 * (5 * matrices + 2 * 24) + outside);
@@ -168,8 +170,11 @@ void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGr
 
 TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
   Communicator<MpiSpace> communicator;
-  for (const auto& [bfloat16, shared, of_weights] :
-       {std::tuple(false, false, false), {true, false, false}, {false, true, false}, {false, true, true}, {true, true, true}}) {
+  for (const auto& [bfloat16, shared, of_weights] : {std::tuple(false, false, false),
+                                                     {true, false, false},
+                                                     {false, true, false},
+                                                     {false, true, true},
+                                                     {true, true, true}}) {
     OptimizerOptions options = options_for(true, 5);
     options.bfloat16_messages = bfloat16;
     if (shared) options.shard = {communicator.rank(), communicator.size(), of_weights};

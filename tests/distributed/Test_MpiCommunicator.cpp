@@ -106,7 +106,8 @@ void expect_scattered(Communicator<MpiSpace>& communicator, std::size_t count) {
   const Kokkos::View<T**, Kokkos::LayoutRight, Kokkos::HostSpace> rows("rows", static_cast<std::size_t>(ranks), count);
   for (int row = 0; row < ranks; ++row)
     for (std::size_t i = 0; i < count; ++i)
-      rows(row, i) = static_cast<T>(static_cast<float>((communicator.rank() + 1) * (row + 1 + static_cast<int>(i % 7))));
+      rows(row, i) =
+          static_cast<T>(static_cast<float>((communicator.rank() + 1) * (row + 1 + static_cast<int>(i % 7))));
   const Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace> own("own", count);
   Kokkos::deep_copy(own, T(-1.0F));
   communicator.wait(Space(), communicator.start_reduce_scatter(Space(), rows, own, "rows"));

@@ -21,8 +21,8 @@ TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
 TrialOptions trial(bool grass, std::size_t rank, long interval, long warmup, double decay, double clip,
                    std::size_t micro_batches, bool writes_columns = false, bool shares_states = false,
                    bool shares_weights = false) {
-  return {grass, rank,           interval, warmup,        decay,         clip, micro_batches,
-          8,     writes_columns, false,    shares_states, shares_weights};
+  return {grass,         rank, interval,       warmup, decay,         clip,
+          micro_batches, 8,    writes_columns, false,  shares_states, shares_weights};
 }
 
 INSTANTIATE_TEST_SUITE_P(Options, OptimizerAgainstReference,

@@ -67,8 +67,9 @@ std::string configuration_text(const json& expected, const Case& c, const std::f
   if (optimizer["method"] == "grass")
     text << "[grass]\nselection = 'top-r'\nrank = " << optimizer["rank"] << "\nrefresh_interval = " << optimizer["K"]
          << "\nscale = " << optimizer["scale"] << "\nrefresh_warmup = 0\n";
-  text << "[precision]\ncompute = '" << c.precision << "'\n[run]\nrecompute = '" << c.recompute
-       << "'\nshard = '" << c.shard << "'\n[output]\ndirectory = '" << (folder / "out").string() << "'\ncheckpoint_interval = 1\nkeep = 100\n";
+  text << "[precision]\ncompute = '" << c.precision << "'\n[run]\nrecompute = '" << c.recompute << "'\nshard = '"
+       << c.shard << "'\n[output]\ndirectory = '" << (folder / "out").string()
+       << "'\ncheckpoint_interval = 1\nkeep = 100\n";
   return text.str();
 }
 

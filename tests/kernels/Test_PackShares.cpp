@@ -14,8 +14,8 @@ template <class Space>
 class PackShares : public ::testing::Test {};
 TYPED_TEST_SUITE(PackShares, TestSpaces);
 
-/// Packs the parts that some ranks have of a 40 x 300 matrix and compares with where each element is from; it is 0 where
-/// a rank has nothing.
+/// Packs the parts that some ranks have of a 40 x 300 matrix and compares with where each element is from; it is 0
+/// where a rank has nothing.
 template <class Piece, class Space>
 void takes_the_parts(Side side, const std::vector<int>& numbers, int share, int first, int ranks) {
   constexpr int rows = 40, columns = 300;

@@ -128,9 +128,9 @@ TEST(Configuration, shares_states_and_weights_where_asked_to) {
   EXPECT_THAT([&] { read_text(text.text()); },
               ThrowsMessage<InputError>(HasSubstr("key 'run.embedding_message' is \"rows\", which run.shard")));
   text.set("run.shard", "'all'");
-  EXPECT_THAT([&] { read_text(text.text()); },
-              ThrowsMessage<InputError>(
-                  HasSubstr("key 'run.shard' is \"all\"; allowed: \"none\", \"states\", \"weights\"")));
+  EXPECT_THAT(
+      [&] { read_text(text.text()); },
+      ThrowsMessage<InputError>(HasSubstr("key 'run.shard' is \"all\"; allowed: \"none\", \"states\", \"weights\"")));
 }
 
 TEST(Configuration, stores_bfloat16_where_products_are_in_8_bits) {

@@ -149,6 +149,11 @@ TEST(ConfigurationTable, refuses_what_toml_plus_plus_does_not_survive) {
   const std::string strange = "a character other than plain ASCII stands outside quotes";
   EXPECT_EQ(error_of(text + "größe = 1\n"), "run.toml:" + line + ": " + strange);
   EXPECT_EQ(error_of(text, {"run.größe=1"}), "--set run.größe=1: " + strange);
+  const std::string escaped = "a backslash stands before a character other than plain ASCII";
+  EXPECT_EQ(error_of(text + R"(a = """\\ä \ä""")" + "\n"), "run.toml:" + line + ": " + escaped);
+  EXPECT_EQ(error_of(text + "a = \"\"\"\\\n  ä\"\"\"\n"), "run.toml:" + line + ": " + escaped);
+  EXPECT_THAT(error_of(text + R"(a = '''\ä \\ä''')" + "\n"), HasSubstr("key 'schedule.a' is unknown"));
+  EXPECT_THAT(error_of(text + R"(a = "\\ä")" + "\n"), HasSubstr("key 'schedule.a' is unknown"));
   EXPECT_EQ(read_text(text + "# größe\n", {"output.directory=/größe", "data.train='ä'"}).output.directory, "/größe");
 }
 

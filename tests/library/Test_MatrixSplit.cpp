@@ -25,8 +25,9 @@ TEST(MatrixSplit, GivesEqualSharesOfWholeMultiplesAndTheRestToTheLast) {
 }
 
 TEST(MatrixSplit, LeavesSmallMatricesAndSingleRanksWhole) {
-  for (const MatrixSplit& split : {split_matrix(16, 40, Side::rows, {0, 2}, 16), split_matrix(40, 50, Side::rows, {0, 1}, 16),
-                                   split_matrix(300, 256, Side::columns, {0, 8}, 256)}) {
+  for (const MatrixSplit& split :
+       {split_matrix(16, 40, Side::rows, {0, 2}, 16), split_matrix(40, 50, Side::rows, {0, 1}, 16),
+        split_matrix(300, 256, Side::columns, {0, 8}, 256)}) {
     EXPECT_FALSE(split.is_split());
     EXPECT_EQ(split.part(0).rows, split.rows);
     EXPECT_EQ(split.part(0).columns, split.columns);

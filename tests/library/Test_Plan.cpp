@@ -169,10 +169,43 @@ TEST(Plan, CountsStatesThatRanksShareAsByHand) {
   EXPECT_EQ(arena["workspace"], by_kind(whole.arena)["workspace"] + 3 * 4 * part);
   EXPECT_EQ(shared.message.regular, whole.message.regular + 4 * (layers * part + 2 * 48 * h));
   EXPECT_EQ(shared.message.refresh, whole.message.refresh + 4 * (layers * part + 2 * 48 * h));
-  EXPECT_EQ(by_kind(shared.outside)["gathered_state"], 4 * (3 + 1) * 48 * h);
+  // Rank 0 takes a state of the head together when no message is under way, the largest of which is of a block's
+  // pieces.
+  EXPECT_EQ(by_kind(shared.outside)["message_copy"], 3 * 4 * part);
+  EXPECT_EQ(by_kind(shared.outside)["gathered_state"], 4 * (3 + 1) * 48 * h - 3 * 4 * part);
   EXPECT_EQ(by_kind(whole.outside).count("gathered_state"), 0U);
   EXPECT_EQ(shared.checkpoint_bytes, whole.checkpoint_bytes);
   EXPECT_EQ(plan_of(configuration, 1).arena_bytes(), plan_of(small_configuration(true), 1).arena_bytes());
+}
+
+TEST(Plan, CountsWeightsThatRanksShareAsByHand) {
+  Configuration configuration = small_configuration(true);
+  configuration.batch = {6, micro};  // one pass on each of three ranks
+  const auto whole = by_kind(plan_of(configuration, 3).arena);
+  configuration.sharing = Sharing::weights;
+  const Plan shared = plan_of(configuration, 3);
+  auto arena = by_kind(shared.arena);
+  // Shares as those of states; norms are the first rank's, and have their place in all pieces.
+  constexpr std::size_t part = 4 * 32 + 3 * 32;  // times h of weights, times the rank of gradients
+  constexpr std::size_t layer = part * h + 2 * h, layer_sum = part * rank + 2 * h;
+  constexpr std::size_t embedding = 48 * h, head = 48 * h + h;
+  EXPECT_EQ(arena["weights"], 4 * (layers * layer + embedding + head));
+  // A layer's gradient is more than the head's, and all have the memory of one.
+  constexpr std::size_t gradient = std::max(selected + 2 * h, vocabulary * h + h);
+  EXPECT_EQ(arena["gradients"], 4 * (gradient + layers * layer_sum + embedding + head));
+  // Places of a layer and of the head, each stack in a multiple of 128 elements; the pieces of three ranks of both.
+  constexpr std::size_t places = matrices + 4 * h + vocabulary * h + 2 * h;
+  constexpr std::size_t pieces = 3 * layer + 3 * std::max(layer_sum, head);
+  EXPECT_EQ(arena["workspace"], whole.at("workspace") + 4 * (places + pieces));
+  // Sums of the pieces of all ranks; weights of both layers come together once, of embedding and head too, and those of
+  // the first layer once more.
+  const std::size_t regular = 3 * (layers * layer_sum + embedding + head) + 3 * layer + embedding + head;
+  EXPECT_EQ(shared.message.regular, 4 * regular);
+  EXPECT_EQ(shared.message.refresh, 4 * (regular + layers * matrices));
+  EXPECT_EQ(plan_of(configuration, 1).arena_bytes(), [&] {
+    configuration.sharing = Sharing::none;
+    return plan_of(configuration, 1).arena_bytes();
+  }());
 }
 
 TEST(Plan, TotalsAreSums) {
