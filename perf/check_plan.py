@@ -25,8 +25,7 @@ SHAPES = {
     "60m": dict(preset="llama-60m"),
     "130m": dict(preset="llama-130m"),
     "350m": dict(preset="llama-350m"),
-    "65b/16": dict(hidden_size=512, intermediate_size=1376, num_heads=4, num_layers=80, vocab_size=2000),
-    "65b/32": dict(hidden_size=256, intermediate_size=688, num_heads=2, num_layers=20, vocab_size=1000),
+    "65b/16": dict(hidden_size=512, intermediate_size=1376, num_heads=4, num_layers=24, vocab_size=2000),
 }
 # shape, method, recompute, tokens a sequence, sequences a pass, ranks, and what else is not the default
 CONFIGURATIONS = [
@@ -43,8 +42,6 @@ CONFIGURATIONS = [
     ("60m", "grass", "block", 256, 4, 2, {"run.shard": "states"}),
     ("60m", "adamw", "none", 128, 2, 2, {"run.shard": "weights"}),
     ("65b/16", "grass", "block", 64, 2, 4, {"run.shard": "weights"}),
-    ("65b/32", "grass", "block", 64, 2, 4, {"run.shard": "weights", "precision.compute": "bfloat16",
-                                            "optimizer.state": "bfloat16"}),
 ]
 UPDATES = 3
 PEAK = re.compile(r"process at its peak \S+ \S+ \((\d+) B\)")
