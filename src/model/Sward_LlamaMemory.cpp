@@ -101,6 +101,7 @@ template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::place_whole(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const
     -> std::vector<Matrix> {
   std::vector<Matrix> places;
+  places.reserve(stacks.size());
   for (const Stack& stack : stacks)
     places.push_back(arena.template matrix<Scalar>(stack.label, BlockKind::weight, stack.rows, stack.columns));
   return places;
