@@ -5,8 +5,6 @@
 
 namespace Sward {
 
-/// Not the gradient of an embedding that is the head too: it grows from the first part of a backward pass to the last.
-
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::set_embedding_rows(const std::vector<int>& tokens) {
   require(tokens.size() <= options_.embedding_rows, "Sward::Optimizer::set_embedding_rows",
@@ -142,7 +140,6 @@ void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) 
 }
 
 /// The gradients of a message are complete, and nothing else needs them; the update reads them for their norms too.
-
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
   MessageUpdate<ExecutionSpace, Scalar> updates(space_, block_squares_);
@@ -173,14 +170,6 @@ bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
          (step % options_.grass_constants.refresh_interval == 0 ||
           std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); }));
 }
-
-/// How often an update of a model that stores its weights by group fetches those of one. All layers are in the same
-
-/// memory, where the last one stays from the forward to the backward pass, and the first from there to the next forward
-
-/// pass; embedding and head replace each other, unless they are the same.
-
-/// What a rank gives to the collectives of a message in a regular update, at the most.
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::visit_state(const std::string& parameter,

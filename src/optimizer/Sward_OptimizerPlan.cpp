@@ -67,6 +67,7 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
                           arena.template vector<int>("selection counts", workspace, extent)};
 }
 
+/// Not the gradient of an embedding that is the head too: it grows from the first part of a backward pass to the last.
 template <class ExecutionSpace, class Scalar>
 bool Optimizer<ExecutionSpace, Scalar>::shares_gradient_memory(std::size_t message) const {
   const bool is_done_at_once = options_.updates_at_once || (shares_weights() && options_.micro_batches == 1);
@@ -173,6 +174,9 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::planned_bytes(bool refresh) const
   return bytes;
 }
 
+/// How often an update of a model that stores its weights by group fetches those of one. All layers are in the same
+/// memory, where the last one stays from the forward to the backward pass, and the first from there to the next forward
+/// pass; embedding and head replace each other, unless they are the same.
 template <class ExecutionSpace, class Scalar>
 int Optimizer<ExecutionSpace, Scalar>::fetches_of(std::size_t message) const {
   const int passes = options_.micro_batches;
@@ -183,6 +187,7 @@ int Optimizer<ExecutionSpace, Scalar>::fetches_of(std::size_t message) const {
   return message == last - 1 ? passes : message == 1 ? passes + 1 : 2 * passes;
 }
 
+/// What a rank gives to the collectives of a message in a regular update, at the most.
 template <class ExecutionSpace, class Scalar>
 std::size_t Optimizer<ExecutionSpace, Scalar>::message_bytes(std::size_t message) const {
   if (!scattered_) return messages_[message].largest_bytes() + shared_updates_.bytes(message);
