@@ -54,13 +54,14 @@ inline std::vector<std::int32_t> random_tokens(std::size_t count, std::int64_t v
   return tokens;
 }
 
-inline OptimizerOptions optimizer_options(const StepCase& c, const StepOptions& step) {
+inline OptimizerOptions optimizer_options(const StepCase& c, const StepOptions& step, int ranks) {
   OptimizerOptions options;
   if (step.state == "bfloat16") options.adam.state = StateType::bfloat16;
   if (step.state == "int8") options.adam.state = StateType::int8;
   options.grass = c.grass;
   options.grass_constants.rank = c.rank;
   options.updates_at_once = step.updates_at_once;
+  options.overlaps_refresh = ranks > 1;
   options.bfloat16_messages = step.message == "bfloat16" && !step.updates_at_once;
   return options;
 }
@@ -152,7 +153,7 @@ class Step {
     optimizer_.reset();
     model_.emplace(arena, c.shape, batch, recompute_level(options.recompute));
     optimizer_.emplace(arena, model_->parameters(), model_->padded_weights(), batch.tokens(),
-                       optimizer_options(c, options), ranks_);
+                       optimizer_options(c, options, ranks_.size()), ranks_);
   }
 
   Ranks& ranks_;

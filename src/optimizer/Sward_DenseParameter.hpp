@@ -62,8 +62,6 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   DenseGradient dense_gradient() override { return {gradient_, std::exchange(has_parts_, true)}; }
 
-  void complete(const ExecutionSpace&) override {}
-
   void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
     if (part_.is_empty()) return;

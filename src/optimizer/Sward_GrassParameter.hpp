@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "Sward_Fill.hpp"
 #include "Sward_GatheredFactors.hpp"
@@ -41,8 +42,11 @@ inline Side selected_side(GrassConstants::SideRule rule, const ParameterInfo& we
 /// Scratch that all projected matrices of an optimizer share, because they are worked on one after another.
 template <class ExecutionSpace, class Scalar>
 struct GrassWorkspace {
-  Kokkos::View<Real<Scalar>*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>
-      full_gradient;  ///< the largest rows x columns of a refresh; idle in all other updates
+  /// Two where the sum of one gradient runs beside the product of the next, each of the largest rows x columns of a
+  /// refresh; idle in all other updates.
+  std::vector<Kokkos::View<Real<Scalar>*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>>
+      full_gradients;
+  std::size_t next_full_gradient = 0;
   GatheredFactors<ExecutionSpace, Scalar> gathered;
   Kokkos::View<double*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> norms;
   SelectionWorkspace<ExecutionSpace> selection;
@@ -50,8 +54,8 @@ struct GrassWorkspace {
 
 /// Grass on one matrix: the gradient, both moments and the message hold only the selected rows (or columns).
 ///
-/// In the first micro-batch of a refresh the whole gradient is summed over ranks in the shared workspace, chooses the
-/// rows, and is projected; every other micro-batch computes the selected rows straight from the factors.
+/// In the first micro-batch of a refresh the whole gradient is summed over ranks in shared workspace, chooses the rows,
+/// and is projected; every other micro-batch computes the selected rows straight from the factors.
 template <class ExecutionSpace, class Scalar>
 class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Base = ParameterOptimizer<ExecutionSpace, Scalar>;
@@ -134,7 +138,8 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       input = Kokkos::subview(input, Kokkos::ALL, first_of(extent));
     }
     if (choosing_) {
-      matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, full_gradient());
+      if (keep == Value(0)) full_gradient_ = take_full_gradient();
+      matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, full_gradient_);
       return;
     }
     const Matrix gathered = workspace_.gathered.take(input.extent(0), selection_.rows.extent(0));
@@ -159,12 +164,16 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     throw std::logic_error("Sward::GrassParameter: " + info_.name + " takes factors, not a dense gradient");
   }
 
-  void complete(const ExecutionSpace& space) override {
-    if (!choosing_) return;
-    communicator_.all_reduce(space, full_gradient(), "the gradient of " + info_.name);
-    row_norms(space, full_gradient(), selection_.side, norms());
+  bool start_choice(const ExecutionSpace& space) override {
+    if (choosing_) sum_ = communicator_.start_all_reduce(space, full_gradient_, "the gradient of " + info_.name);
+    return choosing_;
+  }
+
+  void finish_choice(const ExecutionSpace& space) override {
+    communicator_.wait(space, sum_);
+    row_norms(space, full_gradient_, selection_.side, norms());
     choose(space);
-    project_rows(space, selection_, full_gradient(), gradient_);
+    project_rows(space, selection_, full_gradient_, gradient_);
     // Every rank now holds the sum, and the layer's message will add the ranks up once more.
     share_among_ranks(space);
   }
@@ -218,8 +227,11 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     return grass_.selection != Selection::uniform && grass_.selection != Selection::uniform_replacement;
   }
 
-  GradientMatrix full_gradient() const {
-    return GradientMatrix(workspace_.full_gradient.data(), weight_.extent(0), weight_.extent(1));
+  /// The one that was taken least recently: its gradient has been projected.
+  GradientMatrix take_full_gradient() {
+    const auto& memory = workspace_.full_gradients[workspace_.next_full_gradient];
+    workspace_.next_full_gradient = (workspace_.next_full_gradient + 1) % workspace_.full_gradients.size();
+    return GradientMatrix(memory.data(), weight_.extent(0), weight_.extent(1));
   }
 
   auto norms() const { return Kokkos::subview(workspace_.norms, std::pair<int, int>(0, selection_.extent)); }
@@ -277,7 +289,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   AdamConstants adam_;
   GrassConstants grass_;
   Workspace& workspace_;
-  Matrix wanted_;  ///< columns that the model is writing
+  Matrix wanted_;                 ///< columns that the model is writing
+  GradientMatrix full_gradient_;  ///< by which rows are chosen
+  ProcessGroup::Ticket sum_ = 0;  ///< of it over ranks
   ProcessGroup& communicator_;
   std::int64_t step_ = 0;
   std::int64_t count_ = 0;  ///< updates since the selection, for the bias correction and the ramp

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace Sward {
 
@@ -41,43 +42,71 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
   if (gathered_) gathered_->begin_update(space);
   for (Message& message : messages_) message.begin_update(micro_batches);
   workspace_.gathered.give_back_all();  // a pass that an exception ended may have some
+  choosing_.reset();                    // and may have started a choice
   refreshing_ = is_refresh(step);
   for (auto& state : states_) state->begin_update(space, step, refreshing_);
   if (refreshing_)
     for (const auto& state : states_) communicated_bytes_ += state->refresh_elements() * sizeof(Real<Scalar>);
 }
 
+/// Behind a choice of rows that is under way, unless it is of another matrix of the same layer: the gradients of a
+/// layer may lie where those of the one above were.
+template <class ExecutionSpace, class Scalar>
+auto Optimizer<ExecutionSpace, Scalar>::state_for(int parameter) -> State& {
+  const auto index = static_cast<std::size_t>(parameter);
+  if (choosing_ && (*choosing_ == index || groups_.of[*choosing_] != groups_.of[index])) finish_choice();
+  return *states_[index];
+}
+
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) {
-  states_[static_cast<std::size_t>(parameter)]->accept_factors(space_, output_gradient, input);
+  state_for(parameter).accept_factors(space_, output_gradient, input);
 }
 
 template <class ExecutionSpace, class Scalar>
 auto Optimizer<ExecutionSpace, Scalar>::wanted_columns(int parameter, GradientFactor factor, std::size_t tokens)
     -> Slice {
-  return states_[static_cast<std::size_t>(parameter)]->wanted_columns(factor, tokens);
+  return state_for(parameter).wanted_columns(factor, tokens);
 }
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::accept_columns(int parameter, ConstMatrix other) {
-  states_[static_cast<std::size_t>(parameter)]->accept_columns(space_, other);
+  state_for(parameter).accept_columns(space_, other);
 }
 
 template <class ExecutionSpace, class Scalar>
 auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> DenseGradient {
-  return states_[static_cast<std::size_t>(parameter)]->dense_gradient();
+  return state_for(parameter).dense_gradient();
 }
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   const auto index = static_cast<std::size_t>(parameter);
-  states_[index]->complete(space_);
-  const std::size_t message = groups_.of[index];
-  if (messages_[message].complete_parameter()) {
-    communicated_bytes_ += start_message(message);
-    if (options_.updates_at_once) update_message(message);
+  if (states_[index]->start_choice(space_)) {
+    finish_choice();
+    choosing_ = index;
+    if (!options_.overlaps_refresh) finish_choice();
+  } else {
+    count_in_message(index);
   }
   communicator_.progress();
+}
+
+/// Of the parameter whose choice was started last, if it is still to be finished.
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::finish_choice() {
+  if (!choosing_) return;
+  const std::size_t parameter = *std::exchange(choosing_, std::nullopt);
+  states_[parameter]->finish_choice(space_);
+  count_in_message(parameter);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::count_in_message(std::size_t parameter) {
+  const std::size_t message = groups_.of[parameter];
+  if (!messages_[message].complete_parameter()) return;
+  communicated_bytes_ += start_message(message);
+  if (options_.updates_at_once) update_message(message);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -89,6 +118,7 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::start_message(std::size_t message
 
 template <class ExecutionSpace, class Scalar>
 GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
+  finish_choice();
   communicator_.wait(space_);
   for (std::size_t i = 0; i < messages_.size(); ++i)
     scattered_ ? scattered_->finish(space_, i) : messages_[i].finish(space_);

@@ -33,6 +33,9 @@ struct OptimizerOptions {
   /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
   /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
   bool updates_at_once = false;
+  /// In a refresh, the sum of a matrix's gradient over ranks runs beside the product of the next, in a second
+  /// workspace.
+  bool overlaps_refresh = false;
   /// The ranks that share moments and updates, and weights if it says so. Those of the communicator in an optimizer
   /// that updates; one that only plans may be of a rank that does not exist.
   Shard shard;
@@ -137,6 +140,9 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void plan_form(Arena<ExecutionSpace>& arena, Message& message, const ParameterInfo& first_parameter);
   std::size_t most_blocks_of_a_message() const;
   Rounding rounding_of(std::size_t parameter) const;
+  State& state_for(int parameter);
+  void finish_choice();
+  void count_in_message(std::size_t parameter);
   void take_squared_norms(std::size_t message);
   void update_message(std::size_t message);
   void add_updates(std::size_t message, double gradient_scale, MessageUpdate<ExecutionSpace, Scalar>& updates);
@@ -156,7 +162,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   ProcessGroup& communicator_;
   GrassWorkspace<ExecutionSpace, Scalar> workspace_;
   std::vector<std::unique_ptr<State>> states_;
-  std::vector<Message> messages_;  ///< by group of parameters
+  std::optional<std::size_t> choosing_;  ///< the parameter whose whole gradient is being summed over ranks
+  std::vector<Message> messages_;        ///< by group of parameters
   ParameterGroups groups_;
   std::vector<VectorParts> parts_;  ///< by message: its parameters, whose numbers follow each other
   Doubles squares_;

@@ -60,7 +60,8 @@ void Optimizer<ExecutionSpace, Scalar>::plan_workspace(Arena<ExecutionSpace>& ar
   if (largest == 0) return;
   const std::size_t rank = std::min(static_cast<std::size_t>(options_.grass_constants.rank), extent);
   constexpr BlockKind workspace = BlockKind::workspace;
-  workspace_.full_gradient = arena.template vector<Real<Scalar>>("refresh gradient", workspace, largest);
+  for (int i = 0; i < (options_.overlaps_refresh ? 2 : 1); ++i)
+    workspace_.full_gradients.push_back(arena.template vector<Real<Scalar>>("refresh gradient", workspace, largest));
   workspace_.gathered = GatheredFactors<ExecutionSpace, Scalar>(arena, tokens, rank);
   workspace_.norms = arena.template vector<double>("gradient norms", workspace, extent);
   workspace_.selection = {arena.template vector<std::uint64_t>("selection keys", workspace, extent),

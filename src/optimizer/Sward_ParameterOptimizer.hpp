@@ -84,8 +84,13 @@ class ParameterOptimizer {
   }
   /// As of the sink.
   virtual DenseGradient dense_gradient() = 0;
-  /// The end of one micro-batch for this parameter.
-  virtual void complete(const ExecutionSpace& space) = 0;
+  /// At the end of a micro-batch: whether rows are to be chosen by the gradient so far, whose sum over ranks has then
+  /// been started.
+  virtual bool start_choice(const ExecutionSpace& /*space*/) { return false; }
+  /// In that case, before the next factors: waits for the sum, chooses, and projects it.
+  virtual void finish_choice(const ExecutionSpace&) {
+    throw std::logic_error("Sward::ParameterOptimizer::finish_choice: no choice was started");
+  }
   /// Adds what is to be done to the weight and the state to `updates`, which is launched after the last parameter.
   virtual void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) = 0;
   /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.

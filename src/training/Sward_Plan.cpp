@@ -83,6 +83,7 @@ void place_training(Arena<Space>& arena, const Configuration& configuration, int
   // Otherwise an update has to wait: for other passes, ranks, the norm of all gradients, or the last of them.
   options.updates_at_once = ranks == 1 && configuration.batch.sequences == configuration.batch.micro &&
                             options.clip == 0.0 && !configuration.skip_nonfinite;
+  options.overlaps_refresh = ranks > 1;
   const auto tokens = static_cast<std::size_t>(configuration.batch.sequences * configuration.data.sequence_length);
   if (configuration.sharing != Sharing::none)
     options.shard = {communicator.rank(), ranks, configuration.sharing == Sharing::weights};

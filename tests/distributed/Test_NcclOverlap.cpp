@@ -26,6 +26,7 @@ class MarkingSink : public Sink {
   }
   void accept_columns(int parameter, ConstMatrix other) override { sink_.accept_columns(parameter, other); }
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
+    begins_[parameter] = mark();
     sink_.accept_factors(parameter, output_gradient, input);
   }
   DenseGradient dense_gradient(int parameter) override { return sink_.dense_gradient(parameter); }
@@ -34,19 +35,26 @@ class MarkingSink : public Sink {
     sink_.complete(parameter);
   }
 
+  /// Milliseconds until the factors of a parameter were handed over; the instance must be through.
+  double begin_of(int parameter) const { return milliseconds_until(begins_.at(parameter)); }
+
   /// Milliseconds until the last gradient of a layer was complete; the instance must be through.
   double end_of_layer(const std::vector<ParameterInfo>& parameters, int layer) const {
     double end = 0;
     for (const auto& [parameter, event] : marks_) {
       if (parameters[static_cast<std::size_t>(parameter)].layer != layer) continue;
-      float milliseconds = 0;
-      check_cuda(cudaEventElapsedTime(&milliseconds, origin_, event), "cudaEventElapsedTime");
-      end = std::max(end, static_cast<double>(milliseconds));
+      end = std::max(end, milliseconds_until(event));
     }
     return end;
   }
 
  private:
+  double milliseconds_until(cudaEvent_t event) const {
+    float milliseconds = 0;
+    check_cuda(cudaEventElapsedTime(&milliseconds, origin_, event), "cudaEventElapsedTime");
+    return milliseconds;
+  }
+
   cudaEvent_t mark() const {
     cudaEvent_t event = nullptr;
     check_cuda(cudaEventCreate(&event), "cudaEventCreate");
@@ -57,6 +65,7 @@ class MarkingSink : public Sink {
   Sink& sink_;
   Space space_;
   cudaEvent_t origin_;
+  std::map<int, cudaEvent_t> begins_;
   std::map<int, cudaEvent_t> marks_;
 };
 
@@ -71,13 +80,19 @@ LlamaShape shape_of_some_work() {
   return shape;
 }
 
+OptimizerOptions options_of_some_work() {
+  OptimizerOptions options;
+  options.grass_constants.rank = 256;
+  options.grass_constants.refresh_interval = 1000;
+  options.overlaps_refresh = true;
+  return options;
+}
+
 TEST(NcclOverlap, MessagesRunDuringTheBackwardPassOfTheLayersBelow) {
   const Communicator<MpiSpace> mpi;
   Communicator<NcclSpace> group(mpi);
   const Space space;
-  OptimizerOptions options;
-  options.grass_constants.rank = 256;
-  options.grass_constants.refresh_interval = 1000;
+  const OptimizerOptions options = options_of_some_work();
   TrainingFixture training(space, shape_of_some_work(), {16, 256, true}, Recompute::none, options, group);
   for (const int step : {0, 1}) training.update(step, 1);
   group.barrier();
@@ -98,6 +113,33 @@ TEST(NcclOverlap, MessagesRunDuringTheBackwardPassOfTheLayersBelow) {
     EXPECT_LT(message.begin, end_below) << "layer " << layer;
     // Ranks that share a device take turns on it: what lies above by two layers is through in any case.
     if (layer >= 3) EXPECT_LT(message.end, end_of_pass) << "layer " << layer;
+  }
+}
+
+TEST(NcclOverlap, InARefreshTheSumOfAMatrixRunsBesideTheNextProduct) {
+  const Communicator<MpiSpace> mpi;
+  if (mpi.size() == 1) GTEST_SKIP() << "one rank has nothing to add up";
+  Communicator<NcclSpace> group(mpi);
+  const Space space;
+  TrainingFixture training(space, shape_of_some_work(), {16, 256, true}, Recompute::none, options_of_some_work(),
+                           group);
+  for (const int step : {0, 1}) training.update(step, 1);
+  group.barrier();
+  group.start_times(space);
+  MarkingSink sink(training.optimizer(), space);
+  training.update(1000, 1, 1e-3, &sink);
+  std::map<std::string, MessageTimes> messages;
+  for (const MessageTimes& times : group.take_times()) messages.emplace(times.what, times);
+  const auto& parameters = training.model().parameters();
+  for (int p = 0; p < static_cast<int>(parameters.size()); ++p) {
+    const std::string& name = parameters[static_cast<std::size_t>(p)].name;
+    if (!name.ends_with("gate_proj.weight")) continue;
+    const MessageTimes& sum = messages.at("the gradient of " + name);
+    const double begin_of_up = sink.begin_of(p + 1);
+    if (group.rank() == 0)
+      std::printf("%s: sum from %7.3f to %7.3f ms, next product at %7.3f ms\n", name.c_str(), sum.begin, sum.end,
+                  begin_of_up);
+    EXPECT_LT(begin_of_up, sum.end) << name;
   }
 }
 

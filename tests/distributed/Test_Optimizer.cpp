@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
+#include <memory>
 #include <optional>
 
 #include "Sward_MpiCommunicator.hpp"
@@ -15,7 +17,11 @@ class OptimizerAgainstReference : public ::testing::TestWithParam<TrialOptions> 
 
 TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
   Communicator<MpiSpace> communicator;
-  compare_with_reference(GetParam(), communicator);
+  TrialOptions options = GetParam();
+  for (const bool overlaps : {false, true}) {
+    options.overlaps_refresh = overlaps;
+    compare_with_reference(options, communicator);
+  }
 }
 
 TrialOptions trial(bool grass, std::size_t rank, long interval, long warmup, double decay, double clip,
@@ -54,6 +60,77 @@ TEST(OptimizerAtOnce, AgreesWithReference) {
     options.updates_at_once = true;
     compare_with_reference(options, communicator);
   }
+}
+
+/// Writes down which sums of gradients are under way.
+class WatchedGroup : public Communicator<MpiSpace> {
+ public:
+  using Communicator::wait;
+  void wait(const Space& space, Ticket ticket) override {
+    Communicator::wait(space, ticket);
+    under_way_.erase(ticket);
+  }
+  std::vector<std::string> under_way() const {
+    std::vector<std::string> names;
+    for (const auto& [ticket, what] : under_way_) names.push_back(what);
+    return names;
+  }
+
+ protected:
+  Ticket start(const Space& space, const Message& message, const std::string& what) override {
+    const Ticket ticket = Communicator::start(space, message, what);
+    under_way_.emplace(ticket, what);
+    return ticket;
+  }
+
+ private:
+  std::map<Ticket, std::string> under_way_;
+};
+
+TEST(OptimizerRefresh, SumsAMatrixBesideTheNextProductOfItsLayer) {
+  const std::vector<ParameterInfo> parameters{{"down", 4, 6, ParameterKind::mlp, 1},
+                                              {"up", 6, 4, ParameterKind::mlp, 1},
+                                              {"query", 4, 4, ParameterKind::attention, 1},
+                                              {"down below", 4, 6, ParameterKind::mlp, 0}};
+  WatchedGroup group;
+  OptimizerOptions options;
+  options.grass_constants.rank = 2;
+  options.overlaps_refresh = true;
+  std::vector<Kokkos::View<double**, Kokkos::LayoutRight, TrialSpace>> weights;
+  for (const ParameterInfo& p : parameters) weights.emplace_back("weight", p.rows, p.columns);
+  Arena<TrialSpace> plan = Arena<TrialSpace>::measuring();
+  const auto place = [&](Arena<TrialSpace>& arena) {
+    return std::make_unique<Optimizer<TrialSpace, double>>(
+        arena, parameters, std::vector<GradientSink<TrialSpace, double>::Matrix>(weights.begin(), weights.end()), 3,
+        options, group);
+  };
+  place(plan);
+  Arena<TrialSpace> arena = Arena<TrialSpace>::holding(plan.bytes());
+  const auto optimizer = place(arena);
+  optimizer->initialize(TrialSpace());
+  optimizer->begin_update(TrialSpace(), 0, 1, 0.1);
+  std::mt19937_64 engine(3);
+  const auto take_factors = [&](int p) {
+    const auto dy = to_view(random_factor(3, weights[static_cast<std::size_t>(p)].extent(0), engine));
+    const auto x = to_view(random_factor(3, weights[static_cast<std::size_t>(p)].extent(1), engine));
+    optimizer->accept_factors(p, dy, x);
+  };
+  using Names = std::vector<std::string>;
+  take_factors(0);
+  optimizer->complete(0);
+  EXPECT_EQ(group.under_way(), Names{"the gradient of down"});
+  take_factors(1);
+  EXPECT_EQ(group.under_way(), Names{"the gradient of down"});
+  optimizer->complete(1);
+  EXPECT_EQ(group.under_way(), Names{"the gradient of up"});
+  take_factors(2);
+  optimizer->complete(2);
+  EXPECT_EQ(group.under_way(), Names{"the gradient of query"});
+  // The layer's message is on its way before anything of the layer below is written.
+  take_factors(3);
+  EXPECT_EQ(group.under_way(), Names{"the gradients of layer 1"});
+  optimizer->complete(3);
+  optimizer->finish_gradients();
 }
 
 /// Two matrices and an optimizer that selects by norm in every fourth update.

@@ -24,10 +24,11 @@ struct TrialOptions {
   double clip = 0.0;
   std::size_t micro_batches = 1;
   long updates = 8;
-  bool writes_columns = false;   ///< columns that are wanted are handed over in place of factors
-  bool updates_at_once = false;  ///< as in OptimizerOptions
-  bool shares_states = false;    ///< ranks share moments and updates, of matrices that are large enough for that
-  bool shares_weights = false;   ///< and weights
+  bool writes_columns = false;    ///< columns that are wanted are handed over in place of factors
+  bool updates_at_once = false;   ///< as in OptimizerOptions
+  bool shares_states = false;     ///< ranks share moments and updates, of matrices that are large enough for that
+  bool shares_weights = false;    ///< and weights
+  bool overlaps_refresh = false;  ///< as in OptimizerOptions
 };
 
 /// Random factors of every rank and micro-batch of an update; the same on all ranks.
@@ -74,6 +75,7 @@ inline void compare_with_reference(const TrialOptions& trial, ProcessGroup& comm
   options.adam.weight_decay = trial.weight_decay;
   options.clip = trial.clip;
   options.updates_at_once = trial.updates_at_once;
+  options.overlaps_refresh = trial.overlaps_refresh;
   options.micro_batches = static_cast<int>(trial.micro_batches);
   if (trial.shares_states) {
     options.shard = {communicator.rank(), communicator.size(), trial.shares_weights};
