@@ -1,8 +1,13 @@
 option(SWARD_ENABLE_LIBRARY "Build Sward::sward and the programs (needs MPI, HDF5 and the file libraries)" ON)
+option(SWARD_ENABLE_OPTIMIZER "Build Sward::optimizer, which Sward::sward needs" ON)
 option(SWARD_ENABLE_ONEDNN "Products of floats on hosts by oneDNN instead of BLAS" ON)
 option(SWARD_ENABLE_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 option(SWARD_ENABLE_FUZZING "Build the fuzz targets in tests/fuzz instead of the tests (needs Clang)" OFF)
 option(SWARD_ENABLE_BENCHMARKS "Build the benchmarks in perf/ (needs Google Benchmark)" OFF)
+
+if(SWARD_ENABLE_LIBRARY AND NOT SWARD_ENABLE_OPTIMIZER)
+  message(FATAL_ERROR "SWARD_ENABLE_LIBRARY needs SWARD_ENABLE_OPTIMIZER")
+endif()
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -15,6 +15,15 @@ if(TARGET sward_cuda)
 endif()
 install(EXPORT SwardKernelsTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE_DIR})
 
+if(TARGET sward_optimizer)
+  set(source ${PROJECT_SOURCE_DIR}/src)
+  sward_install_headers(${source}/optimizer/*.hpp ${source}/memory/Sward_Arena.hpp ${source}/memory/Sward_Fnv1a.hpp
+    ${source}/communication/Sward_CallerGroup.hpp ${source}/communication/Sward_CollectiveLog.hpp
+    ${source}/communication/Sward_ProcessGroup.hpp)
+  install(TARGETS sward_optimizer EXPORT SwardOptimizerTargets)
+  install(EXPORT SwardOptimizerTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE_DIR})
+endif()
+
 if(TARGET sward)
   sward_install_headers(${PROJECT_SOURCE_DIR}/src/*.hpp)
   install(TARGETS sward EXPORT SwardLibraryTargets)

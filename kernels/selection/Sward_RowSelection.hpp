@@ -11,6 +11,18 @@ namespace Sward {
 /// The dimension of a weight matrix that is selected from: its rows (outputs) or its columns (inputs).
 enum class Side { rows, columns };
 
+/// How rows are chosen. Sampling is with q proportional to the norm, to its square, or uniform; without replacement
+/// unless the name says so.
+enum class Selection {
+  top_r,
+  norm,
+  norm_squared,
+  uniform,
+  norm_replacement,
+  norm_squared_replacement,
+  uniform_replacement
+};
+
 /// r selected rows (or columns) of a matrix, on the device: Pᵀ = ρB, where B picks `rows` and ρ is the diagonal
 /// `scale`. The numbers ascend; a row drawn twice stands in two neighbouring slots.
 template <class ExecutionSpace>

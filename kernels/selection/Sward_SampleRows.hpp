@@ -9,18 +9,6 @@
 
 namespace Sward {
 
-/// How rows are chosen. Sampling is with q proportional to the norm, to its square, or uniform; without replacement
-/// unless the name says so.
-enum class Selection {
-  top_r,
-  norm,
-  norm_squared,
-  uniform,
-  norm_replacement,
-  norm_squared_replacement,
-  uniform_replacement
-};
-
 /// The power of the norm that q is proportional to.
 inline int sampling_power(Selection selection) {
   switch (selection) {

@@ -2,8 +2,9 @@
 
 #include <utility>
 
+#include "Sward_Copy.hpp"
 #include "Sward_MatrixProduct.hpp"
-#include "Sward_ParameterList.hpp"
+#include "Sward_ParameterInfo.hpp"
 #include "Sward_ParameterOptimizer.hpp"
 
 namespace Sward {
@@ -15,6 +16,7 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Value = Real<Scalar>;
 
  public:
+  using typename Base::ConstGradientMatrix;
   using typename Base::ConstMatrix;
   using typename Base::DenseGradient;
   using typename Base::GradientMatrix;
@@ -57,6 +59,11 @@ class DenseParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
     const Value keep = has_parts_ ? Value(1) : Value(0);
     matrix_product(space, Transpose::yes, Transpose::no, 1, output_gradient, input, keep, gradient_);
+    has_parts_ = true;
+  }
+
+  void accept_gradient(const ExecutionSpace& space, ConstGradientMatrix gradient) override {
+    copy(space, gradient, gradient_);
     has_parts_ = true;
   }
 

@@ -5,10 +5,11 @@
 #include <stdexcept>
 #include <vector>
 
+#include "Sward_Copy.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_GatheredFactors.hpp"
 #include "Sward_MatrixProduct.hpp"
-#include "Sward_ParameterList.hpp"
+#include "Sward_ParameterInfo.hpp"
 #include "Sward_ParameterOptimizer.hpp"
 #include "Sward_ProcessGroup.hpp"
 #include "Sward_ProjectProduct.hpp"
@@ -20,17 +21,6 @@
 #include "Sward_SelectionCheck.hpp"
 
 namespace Sward {
-
-/// How Grass selects, and how often.
-struct GrassConstants {
-  std::int64_t rank = 0;  ///< rows kept of each matrix, clamped to the dimension selected from
-  Selection selection = Selection::norm;
-  std::int64_t refresh_interval = 200;  ///< updates between two selections
-  std::int64_t refresh_warmup = 20;     ///< updates over which the learning rate ramps after a selection; 0: none
-  double scale = 0.25;                  ///< α, a factor on the step of projected matrices
-  enum class SideRule { smaller, rows, columns } side = SideRule::smaller;
-  std::uint64_t seed = 0;  ///< the same on all ranks, so that they sample alike
-};
 
 /// The dimension that the rule selects from in a weight; a tie selects rows.
 inline Side selected_side(GrassConstants::SideRule rule, const ParameterInfo& weight) {
@@ -62,6 +52,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   using Value = Real<Scalar>;
 
  public:
+  using typename Base::ConstGradientMatrix;
   using typename Base::ConstMatrix;
   using typename Base::DenseGradient;
   using typename Base::GradientMatrix;
@@ -158,6 +149,16 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void accept_columns(const ExecutionSpace& space, ConstMatrix other) override {
     project_gathered(space, selection_.side, wanted_, other, take_keep(), gradient_);
     workspace_.gathered.give_back(wanted_);
+  }
+
+  void accept_gradient(const ExecutionSpace& space, ConstGradientMatrix gradient) override {
+    gradient_is_empty_ = false;
+    if (choosing_) {
+      full_gradient_ = take_full_gradient();
+      copy(space, gradient, full_gradient_);
+    } else {
+      project_rows(space, selection_, gradient, gradient_);
+    }
   }
 
   DenseGradient dense_gradient() override {

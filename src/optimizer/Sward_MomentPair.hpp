@@ -9,13 +9,10 @@
 #include "Sward_Fill.hpp"
 #include "Sward_MatrixSplit.hpp"
 #include "Sward_Moment.hpp"
+#include "Sward_OptimizerOptions.hpp"
 #include "Sward_StateVisitor.hpp"
 
 namespace Sward {
-
-/// In what the moments of a parameter are kept: in the type that they are computed in, in bfloat16, or in 8 bits an
-/// element with a float for each block of 256.
-enum class StateType { full, bfloat16, int8 };
 
 /// The multiple in whose shares moments are split along a dimension: rows of a GPU's accesses, and whole blocks of a
 /// row.

@@ -37,6 +37,7 @@ void Optimizer<ExecutionSpace, Scalar>::begin_update(const ExecutionSpace& space
           std::to_string(micro_batches) + " micro-batches, planned for " + std::to_string(options_.micro_batches));
   space_ = space;
   step_ = step;
+  micro_batches_ = micro_batches;
   learning_rate_ = learning_rate;
   communicated_bytes_ = 0;
   if (gathered_) gathered_->begin_update(space);
@@ -82,7 +83,7 @@ auto Optimizer<ExecutionSpace, Scalar>::dense_gradient(int parameter) -> DenseGr
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
   const auto index = static_cast<std::size_t>(parameter);
-  if (states_[index]->start_choice(space_)) {
+  if (state_for(parameter).start_choice(space_)) {
     finish_choice();
     choosing_ = index;
     if (!options_.overlaps_refresh) finish_choice();
@@ -90,6 +91,12 @@ void Optimizer<ExecutionSpace, Scalar>::complete(int parameter) {
     count_in_message(index);
   }
   communicator_.progress();
+}
+
+template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::accept_gradient(int parameter, typename GradientMatrix::const_type gradient) {
+  state_for(parameter).accept_gradient(space_, gradient);
+  for (int pass = 0; pass < micro_batches_; ++pass) complete(parameter);
 }
 
 /// Of the parameter whose choice was started last, if it is still to be finished.
@@ -117,11 +124,16 @@ std::size_t Optimizer<ExecutionSpace, Scalar>::start_message(std::size_t message
 }
 
 template <class ExecutionSpace, class Scalar>
-GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
+void Optimizer<ExecutionSpace, Scalar>::finish_messages() {
   finish_choice();
   communicator_.wait(space_);
   for (std::size_t i = 0; i < messages_.size(); ++i)
     scattered_ ? scattered_->finish(space_, i) : messages_[i].finish(space_);
+}
+
+template <class ExecutionSpace, class Scalar>
+GradientNorm Optimizer<ExecutionSpace, Scalar>::finish_gradients() {
+  finish_messages();
   for (std::size_t i = 0; i < messages_.size() && !options_.updates_at_once; ++i) take_squared_norms(i);
   if (scattered_) communicator_.all_reduce(space_, squares_, "the squared norms of gradients");
   using HostView =

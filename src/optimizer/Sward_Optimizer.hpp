@@ -10,45 +10,14 @@
 #include "Sward_GradientSink.hpp"
 #include "Sward_GrassParameter.hpp"
 #include "Sward_LayerMessage.hpp"
-#include "Sward_ParameterList.hpp"
+#include "Sward_OptimizerOptions.hpp"
+#include "Sward_ParameterInfo.hpp"
 #include "Sward_ParameterOptimizer.hpp"
 #include "Sward_ScatteredGradients.hpp"
 #include "Sward_SharedUpdates.hpp"
 #include "Sward_SquaredNorms.hpp"
 
 namespace Sward {
-
-/// Which matrices are projected, and all constants of both methods.
-struct OptimizerOptions {
-  bool grass = true;  ///< false: AdamW in full for every parameter
-  std::vector<ParameterKind> projected = {ParameterKind::attention, ParameterKind::mlp};
-  AdamConstants adam;
-  GrassConstants grass_constants;
-  double clip = 0.0;                ///< bound on the gradient norm; 0: off
-  bool stochastic_rounding = true;  ///< of weights in bfloat16; otherwise to the nearest
-  std::uint64_t seed = 0;           ///< of that rounding
-  bool bfloat16_messages = false;   ///< gradients are rounded before they are sent
-  /// The most rows of the embedding's gradient that occur in an update, if only these are sent; 0: all are.
-  std::size_t embedding_rows = 0;
-  /// Layers are updated inside the backward pass, as soon as their gradients are complete, and all share the memory for
-  /// these. For one rank and one micro-batch, without clipping and without updates that are taken back.
-  bool updates_at_once = false;
-  /// In a refresh, the sum of a matrix's gradient over ranks runs beside the product of the next, in a second
-  /// workspace.
-  bool overlaps_refresh = false;
-  /// The ranks that share moments and updates, and weights if it says so. Those of the communicator in an optimizer
-  /// that updates; one that only plans may be of a rank that does not exist.
-  Shard shard;
-  /// Micro-batches of an update, where ranks share weights. Those come together for each, and with a single one all
-  /// layers share the memory for gradients.
-  int micro_batches = 1;
-};
-
-/// Norm of the compressed and dense gradients of an update, after the sum over ranks.
-struct GradientNorm {
-  double norm = 0.0;
-  std::string nonfinite_parameter;  ///< the first parameter with a gradient that is not finite, or empty
-};
 
 /// Bytes that one layer gives to collectives in an update: a regular one, and one with a refresh.
 struct MessageSize {
@@ -95,11 +64,17 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void accept_columns(int parameter, ConstMatrix other) override;
   DenseGradient dense_gradient(int parameter) override;
   void complete(int parameter) override;
+  /// The whole gradient of a parameter in the update under way, rows x columns: in place of everything else for it, and
+  /// complete in all micro-batches.
+  void accept_gradient(int parameter, typename GradientMatrix::const_type gradient);
 
   /// Whether the update under way, or the last one, chooses rows: in every refresh_interval-th, and in the one after a
   /// refresh whose update was not applied.
   bool refreshes() const { return refreshing_; }
-  /// Waits for all messages; the gradients are then the sums over ranks and micro-batches.
+  /// Lets what is queued from now on wait for all messages; the gradients are then the sums over ranks and
+  /// micro-batches.
+  void finish_messages();
+  /// Behind finish_messages, which it calls first: the norm of the gradients, for which it waits.
   GradientNorm finish_gradients();
   /// Applies what has not been applied at once; clips if asked to. Asynchronous. An update that is not applied leaves
   /// weights and state as they were, but for moments that a refresh has set to zero.
@@ -177,6 +152,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   ExecutionSpace space_;
   std::size_t communicated_bytes_ = 0;
   std::int64_t step_ = 0;
+  int micro_batches_ = 1;
   double learning_rate_ = 0.0;
   bool refreshing_ = false;
 };

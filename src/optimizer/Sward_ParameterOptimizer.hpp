@@ -11,6 +11,7 @@
 #include "Sward_GradientSink.hpp"
 #include "Sward_MessageUpdate.hpp"
 #include "Sward_MomentPair.hpp"
+#include "Sward_OptimizerOptions.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_StateVisitor.hpp"
 #include "Sward_WeightShares.hpp"
@@ -22,15 +23,6 @@ struct UpdateContext {
   double learning_rate;   ///< η(step), schedule included
   double gradient_scale;  ///< the clipping factor, 1 when nothing is clipped
   Rounding rounding;      ///< of what is stored in fewer bits than it is computed with, for this parameter
-};
-
-/// Adam's constants, the same for all parameters.
-struct AdamConstants {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.0;
-  StateType state = StateType::full;
 };
 
 /// A part of a matrix, as a view.
@@ -56,6 +48,7 @@ class ParameterOptimizer {
   using Matrix = typename Sink::Matrix;
   using ConstMatrix = typename Sink::ConstMatrix;
   using GradientMatrix = typename Sink::GradientMatrix;
+  using ConstGradientMatrix = typename GradientMatrix::const_type;
   using Slice = typename Sink::Slice;
   using DenseGradient = typename Sink::DenseGradient;
 
@@ -82,6 +75,8 @@ class ParameterOptimizer {
   virtual void accept_columns(const ExecutionSpace&, ConstMatrix /*other*/) {
     throw std::logic_error("Sward::ParameterOptimizer::accept_columns: no columns were wanted");
   }
+  /// The whole gradient of the update, rows x columns, in place of all its factors.
+  virtual void accept_gradient(const ExecutionSpace& space, ConstGradientMatrix gradient) = 0;
   /// As of the sink.
   virtual DenseGradient dense_gradient() = 0;
   /// At the end of a micro-batch: whether rows are to be chosen by the gradient so far, whose sum over ranks has then
