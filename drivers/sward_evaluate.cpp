@@ -126,7 +126,7 @@ void print_losses(const Space& space, const Arguments& arguments, const Sward::L
 
 int run(const Arguments& arguments) {
   const Space space;
-  const Sward::Communicator<Sward::MpiSpace> communicator;
+  const Sward::Communicator<Sward::MpiSpace> communicator(MPI_COMM_WORLD);
   const Sward::LlamaShape shape = Sward::read_initial_shape(arguments.checkpoint);
   const std::vector<Sward::TokenFile> files = open_data(arguments, shape);
   std::unique_ptr<Sward::Tokenizer> tokenizer;

@@ -32,7 +32,7 @@ void describe(CLI::App& app, Arguments& arguments) {
 }
 
 int plan(const Arguments& arguments) {
-  Sward::Communicator<Sward::MpiSpace> communicator;
+  Sward::Communicator<Sward::MpiSpace> communicator(MPI_COMM_WORLD);
   const Sward::Configuration configuration = Sward::read_configuration(arguments.configuration, arguments.settings);
   Sward::check_batch(configuration, arguments.ranks);
   const Sward::Plan plan =

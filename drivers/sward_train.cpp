@@ -54,7 +54,7 @@ int train(const Sward::Configuration& configuration, const Arguments& arguments,
 }
 
 int train(const Arguments& arguments) {
-  Sward::Communicator<Sward::MpiSpace> mpi;
+  Sward::Communicator<Sward::MpiSpace> mpi(MPI_COMM_WORLD);
   const std::string& resume = arguments.resume;
   const std::filesystem::path checkpoint = resume == "auto" ? "" : resume;
   const Sward::Configuration configuration =

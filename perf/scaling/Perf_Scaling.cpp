@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", arguments.warmup, "updates before them")->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
   return run_parallel_program("perf_scaling", argc, argv, [&] {
-    const Communicator<MpiSpace> mpi;
+    const Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
     const auto ranks = open_process_group(library_of(arguments.communication), mpi);
     Perf::for_each_case(arguments.cases, arguments.step,
                         [&]<class Scalar>(const StepCase& c) { time_case<Scalar>(c, arguments, *ranks); });

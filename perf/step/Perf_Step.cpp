@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
   app.add_flag("--labels", arguments.labels, "after it, a step in which each kernel is waited for: time by label");
   CLI11_PARSE(app, argc, argv);
   return run_parallel_program("perf_step", argc, argv, [&] {
-    Communicator<MpiSpace> ranks;
+    Communicator<MpiSpace> ranks(MPI_COMM_WORLD);
     Perf::for_each_case(arguments.cases, arguments.step,
                         [&]<class Scalar>(const StepCase& c) { time_case<Scalar>(c, arguments, ranks); });
     if (arguments.products) Perf::print_product_times();

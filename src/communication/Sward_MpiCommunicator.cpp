@@ -110,9 +110,9 @@ void check_mpi(int code, const char* call) {
   throw CommunicationError(std::string(call) + ": " + std::string(text, static_cast<std::size_t>(length)));
 }
 
-int node_local_rank() {
+int node_local_rank(MPI_Comm communicator) {
   MPI_Comm node = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+  check_mpi(MPI_Comm_split_type(communicator, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
   int rank = 0;
   check_mpi(MPI_Comm_rank(node, &rank), "MPI_Comm_rank");
   check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");

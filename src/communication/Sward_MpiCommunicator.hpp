@@ -15,8 +15,8 @@ struct MpiSpace {};
 /// Throws CommunicationError with MPI's own text unless `code` is MPI_SUCCESS.
 void check_mpi(int code, const char* call);
 
-/// This rank's number among those that share its node, in the order of MPI_COMM_WORLD.
-int node_local_rank();
+/// The number of this rank of a communicator among those of it that share its node, in their order.
+int node_local_rank(MPI_Comm communicator);
 
 /// Initialises MPI (funneled) for the lifetime of a program.
 class MpiEnvironment {
@@ -36,7 +36,7 @@ template <>
 class Communicator<MpiSpace> : public ProcessGroup {
  public:
   /// Duplicates the caller's communicator, so that messages never mix with the caller's own.
-  explicit Communicator(MPI_Comm communicator = MPI_COMM_WORLD);
+  explicit Communicator(MPI_Comm communicator);
   Communicator(Communicator&& other) noexcept;
   Communicator& operator=(Communicator&& other) noexcept;
   Communicator(const Communicator&) = delete;

@@ -61,9 +61,24 @@ Communicator<NcclSpace>::Communicator(const ProcessGroup& host)
   check_nccl(ncclCommInitRank(&communicator_, host.size(), id, host.rank()), "ncclCommInitRank");
 }
 
+Communicator<NcclSpace>::Communicator(const ProcessGroup& host, ncclComm_t callers)
+    : host_(&host), communicator_(callers), is_callers_(true), stream_(create_stream()), filled_(create_event()) {
+  int rank = 0;
+  int size = 0;
+  check_nccl(ncclCommUserRank(callers, &rank), "ncclCommUserRank");
+  check_nccl(ncclCommCount(callers, &size), "ncclCommCount");
+  if (rank == host.rank() && size == host.size()) return;
+  communicator_ = nullptr;
+  release();
+  throw CommunicationError("the caller's NCCL communicator has rank " + std::to_string(rank) + " of " +
+                           std::to_string(size) + ", its group " + std::to_string(host.rank()) + " of " +
+                           std::to_string(host.size()));
+}
+
 Communicator<NcclSpace>::Communicator(Communicator&& other) noexcept
     : host_(other.host_),
       communicator_(std::exchange(other.communicator_, nullptr)),
+      is_callers_(other.is_callers_),
       stream_(std::exchange(other.stream_, nullptr)),
       filled_(std::exchange(other.filled_, nullptr)),
       under_way_(std::exchange(other.under_way_, {})),
@@ -76,6 +91,7 @@ Communicator<NcclSpace>& Communicator<NcclSpace>::operator=(Communicator&& other
     release();
     host_ = other.host_;
     communicator_ = std::exchange(other.communicator_, nullptr);
+    is_callers_ = other.is_callers_;
     stream_ = std::exchange(other.stream_, nullptr);
     filled_ = std::exchange(other.filled_, nullptr);
     under_way_ = std::exchange(other.under_way_, {});
@@ -100,7 +116,7 @@ void Communicator<NcclSpace>::release() noexcept {
   timed_.clear();
   if (origin_ != nullptr) cudaEventDestroy(origin_);
   if (filled_ != nullptr) cudaEventDestroy(filled_);
-  if (communicator_ != nullptr) ncclCommDestroy(communicator_);
+  if (communicator_ != nullptr && !is_callers_) ncclCommDestroy(communicator_);
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 

@@ -35,6 +35,9 @@ class Communicator<NcclSpace> : public ProcessGroup {
  public:
   /// Of the same ranks as `host`, which must outlive it; each on the device that is current.
   explicit Communicator(const ProcessGroup& host);
+  /// On a communicator of the caller's, of the same ranks in the same order, which has to outlive this object and in
+  /// which nobody else starts anything meanwhile.
+  Communicator(const ProcessGroup& host, ncclComm_t callers);
   Communicator(Communicator&& other) noexcept;
   Communicator& operator=(Communicator&& other) noexcept;
   Communicator(const Communicator&) = delete;
@@ -87,6 +90,7 @@ class Communicator<NcclSpace> : public ProcessGroup {
 
   const ProcessGroup* host_;
   ncclComm_t communicator_ = nullptr;
+  bool is_callers_ = false;  ///< the communicator
   cudaStream_t stream_ = nullptr;
   cudaEvent_t filled_ = nullptr;  ///< behind the work that fills a message
   std::deque<UnderWay> under_way_;

@@ -5,6 +5,10 @@
 
 namespace Sward {
 
+/// In Sward's programs, allocations of at least so many bytes come from the system and go back to it when they are
+/// freed; of smaller ones the C library keeps the memory.
+inline constexpr int bytes_from_the_system = 8 << 20;
+
 /// What of a process lies in main memory, in bytes.
 struct ResidentMemory {
   std::uint64_t now = 0;   ///< VmRSS

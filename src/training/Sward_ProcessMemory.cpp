@@ -9,7 +9,6 @@
 #include "Sward_Fill.hpp"
 #include "Sward_KeepSmallBlocks.hpp"
 #include "Sward_MatrixProduct.hpp"
-#include "Sward_Program.hpp"
 #include "Sward_Rehearsal.hpp"
 #include "Sward_ResidentMemory.hpp"
 

@@ -18,13 +18,13 @@ std::string disagreement(const ProcessGroup& group, const Facts& facts) {
 }
 
 TEST(Agreement, PassesEqualFacts) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   EXPECT_EQ(disagreement(group, {}), "");
   EXPECT_EQ(disagreement(group, {{"key 'run.seed'", "1"}, {"empty", ""}}), "");
 }
 
 TEST(Agreement, NamesTheFirstDifferenceOnEveryRank) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   const int last = group.size() - 1;
   if (last == 0) GTEST_SKIP() << "one rank agrees with itself";
   const bool is_last = group.rank() == last;

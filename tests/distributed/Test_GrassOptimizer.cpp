@@ -150,7 +150,7 @@ struct Trial {
 class GrassOptimizerTrial : public ::testing::TestWithParam<Trial> {};
 
 TEST_P(GrassOptimizerTrial, AgreesWithReference) {
-  Communicator<MpiSpace> mpi;
+  Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
   CallerGroup callers = callers_group(mpi);
   ProcessGroup* const group = GetParam().callers_group ? static_cast<ProcessGroup*>(&callers) : &mpi;
   Problem problem;
@@ -180,7 +180,7 @@ std::vector<std::vector<std::byte>> copy_out(GrassOptimizer<double>& optimizer) 
 }
 
 TEST(GrassOptimizerState, LetsAnotherOneGoOnToTheSameBits) {
-  Communicator<MpiSpace> mpi;
+  Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
   Problem first;
   Problem second;
   GrassOptimizer<double> one(TrialSpace(), first.matrices(), Problem::tokens, small_options(), &mpi);

@@ -92,7 +92,7 @@ std::vector<std::uint64_t> measured_bytes(TrainingFixture& training) {
 }
 
 TEST(Messages, BytesThroughMpiEqualThePlan) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   TrainingFixture grass(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none,
                         options_for(true, 5), communicator);
   const std::uint64_t regular = grass.optimizer().planned_bytes(false);
@@ -113,7 +113,7 @@ TEST(Messages, BytesThroughMpiEqualThePlan) {
 }
 
 TEST(Messages, OfSharedStatesEqualThePlan) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::uint64_t>(communicator.size());
   OptimizerOptions options = options_for(true, 5);
   TrainingFixture whole(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
@@ -132,7 +132,7 @@ TEST(Messages, OfSharedStatesEqualThePlan) {
 }
 
 TEST(Messages, OfSharedWeightsEqualThePlan) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::uint64_t>(communicator.size());
   if (ranks == 1) GTEST_SKIP() << "one rank has all weights";
   OptimizerOptions options = options_for(true, 5);
@@ -169,7 +169,7 @@ void expect_same_weights_on_all_ranks(TrainingFixture& training, const ProcessGr
 }
 
 TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   for (const auto& [bfloat16, shared, of_weights] : {std::tuple(false, false, false),
                                                      {true, false, false},
                                                      {false, true, false},
@@ -186,7 +186,7 @@ TEST(Messages, AllRanksHoldTheSameWeightsAfterwards) {
 }
 
 TEST(Messages, InBFloat16TakeHalfTheBytes) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   OptimizerOptions options = options_for(true, 5);
   TrainingFixture whole(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
                         communicator);
@@ -212,7 +212,7 @@ std::vector<int> occurring(const TrainingFixture& training, const ProcessGroup& 
 }
 
 TEST(Messages, OfTheEmbeddingsRowsThatOccurGiveTheSameWeights) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   OptimizerOptions options = options_for(true, 5);
   TrainingFixture dense(TrainingFixture::Space(), shape_for_messages(), {1, 6, true}, Recompute::none, options,
                         communicator);
@@ -239,7 +239,7 @@ TEST(Messages, OfTheEmbeddingsRowsThatOccurGiveTheSameWeights) {
 
 TEST(Messages, DifferentSelectionsAreNoticed) {
   using Space = TrainingFixture::Space;
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   Kokkos::View<int*, Kokkos::LayoutRight, Space> rows("rows", 3);
   RowSelection<Space> selection;
   selection.rows = rows;

@@ -50,7 +50,7 @@ bool is_sum_of_multiples(const Vector<T>& vector, int ranks) {
 }
 
 TEST(MpiCommunicator, knows_rank_and_size) {
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   EXPECT_EQ(communicator.rank(), world_rank());
   EXPECT_EQ(communicator.size(), world_size());
   const Communicator<MpiSpace> alone(MPI_COMM_SELF);
@@ -60,7 +60,7 @@ TEST(MpiCommunicator, knows_rank_and_size) {
 
 template <class T>
 void expect_sums(const Communicator<MpiSpace>& named, std::size_t count) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const Vector<T> vector = multiples<T>(communicator.rank(), count);
   const T* const place = vector.data();
   communicator.all_reduce(Space(), vector);
@@ -69,7 +69,7 @@ void expect_sums(const Communicator<MpiSpace>& named, std::size_t count) {
 }
 
 TEST(MpiCommunicator, sums_vectors_in_place) {
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   for (const std::size_t count : {0U, 1U, 7U, 100'000U}) {
     expect_sums<float>(communicator, count);
     expect_sums<double>(communicator, count);
@@ -89,7 +89,7 @@ void expect_gathered(Communicator<MpiSpace>& communicator, std::size_t count) {
 }
 
 TEST(MpiCommunicator, gathers_the_rows_of_all_ranks) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   for (const std::size_t count : {0U, 1U, 7U, 100'000U}) {
     expect_gathered<float>(communicator, count);
     expect_gathered<double>(communicator, count);
@@ -117,7 +117,7 @@ void expect_scattered(Communicator<MpiSpace>& communicator, std::size_t count) {
 }
 
 TEST(MpiCommunicator, hands_each_rank_the_sum_of_its_row) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   for (const std::size_t count : {0U, 1U, 7U, 100'000U}) {
     expect_scattered<float>(communicator, count);
     expect_scattered<double>(communicator, count);
@@ -129,7 +129,7 @@ TEST(MpiCommunicator, hands_each_rank_the_sum_of_its_row) {
 }
 
 TEST(MpiCommunicator, gathers_rows_from_elsewhere_while_others_are_under_way) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::size_t>(communicator.size());
   const Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace> rows("rows", ranks, 5);
   const Vector<float> own = multiples<float>(communicator.rank(), 5);
@@ -146,7 +146,7 @@ TEST(MpiCommunicator, gathers_rows_from_elsewhere_while_others_are_under_way) {
 }
 
 TEST(MpiCommunicator, hands_the_bytes_of_all_ranks_to_rank_0) {
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const std::vector<std::byte> own(static_cast<std::size_t>(3 * communicator.rank()), std::byte(communicator.rank()));
   int next = 0;
   communicator.gather_to_root(own, [&](int rank, std::span<const std::byte> bytes) {
@@ -158,7 +158,7 @@ TEST(MpiCommunicator, hands_the_bytes_of_all_ranks_to_rank_0) {
 }
 
 TEST(MpiCommunicator, sums_a_matrix_as_one_message) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const Kokkos::View<float**, Kokkos::LayoutRight, Kokkos::HostSpace> matrix("matrix", 3, 5);
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t j = 0; j < 5; ++j) matrix(i, j) = static_cast<float>(10 * i + j);
@@ -169,7 +169,7 @@ TEST(MpiCommunicator, sums_a_matrix_as_one_message) {
 }
 
 TEST(MpiCommunicator, reduces_scalars) {
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const int ranks = world_size();
   EXPECT_EQ(communicator.sum(0.5 + communicator.rank()), 0.5 * ranks + 0.5 * ranks * (ranks - 1));
   // The upper bits too, which an exchange as double would lose.
@@ -181,7 +181,7 @@ TEST(MpiCommunicator, reduces_scalars) {
 }
 
 TEST(MpiCommunicator, goes_on_after_a_move) {
-  Communicator<MpiSpace> first;
+  Communicator<MpiSpace> first(MPI_COMM_WORLD);
   Communicator<MpiSpace> second(std::move(first));
   EXPECT_EQ(second.rank(), world_rank());
   EXPECT_EQ(second.sum(1.0), world_size());
@@ -210,7 +210,7 @@ TEST(MpiCommunicator, keeps_to_the_ranks_of_its_group) {
 }
 
 TEST(MpiCommunicator, has_one_message_under_way) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const Vector<float> first = multiples<float>(communicator.rank(), 200'000);
   const Vector<double> second = multiples<double>(communicator.rank(), 50'000);
   communicator.start_all_reduce(Space(), first);
@@ -226,7 +226,7 @@ TEST(MpiCommunicator, has_one_message_under_way) {
 }
 
 TEST(MpiCommunicator, does_not_mix_with_messages_of_the_caller) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const Vector<float> ours = multiples<float>(communicator.rank(), 1000);
   const Vector<float> callers = multiples<float>(communicator.rank() + 1, 1000);
   MPI_Request request = MPI_REQUEST_NULL;
@@ -245,7 +245,7 @@ TEST(MpiCommunicator, does_not_mix_with_messages_of_the_caller) {
 }
 
 TEST(MpiCommunicator, refuses_a_message_beyond_32_bit_counts) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   float one = 0.0F;
   // Nothing may look at the elements, of which there is but one.
   const Kokkos::View<float*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> huge(

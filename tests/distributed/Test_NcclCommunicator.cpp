@@ -52,7 +52,7 @@ int wrong_sums(const Space& space, const Vector<T>& vector, int ranks, int range
 
 class NcclCommunicator : public ::testing::Test {
  protected:
-  Communicator<MpiSpace> mpi_;
+  Communicator<MpiSpace> mpi_{MPI_COMM_WORLD};
   Communicator<NcclSpace> group_{mpi_};
   Space space_;
 };
@@ -111,7 +111,7 @@ void expect_rows(Group& group, const Space& space, std::size_t count, int range)
 }
 
 TEST_F(NcclCommunicator, GathersRowsAndScattersTheirSums) {
-  Communicator<MpiSpace> staged;
+  Communicator<MpiSpace> staged(MPI_COMM_WORLD);
   for (const std::size_t count : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
     expect_rows<Communicator<NcclSpace>, float>(group_, space_, count, 1000);
     expect_rows<Communicator<NcclSpace>, BFloat16>(group_, space_, count, 8);
@@ -136,6 +136,27 @@ TEST_F(NcclCommunicator, HasSeveralMessagesUnderWay) {
   EXPECT_EQ(group_.asynchronous_error(), "");
 }
 
+TEST_F(NcclCommunicator, WorksOnACommunicatorOfTheCallers) {
+  ncclUniqueId id{};
+  if (mpi_.rank() == 0) check_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
+  MPI_Bcast(&id, sizeof id, MPI_BYTE, 0, mpi_.handle());
+  ncclComm_t callers = nullptr;
+  check_nccl(ncclCommInitRank(&callers, mpi_.size(), id, mpi_.rank()), "ncclCommInitRank");
+  {
+    Communicator<NcclSpace> group(mpi_, callers);
+    const Kokkos::View<float*, Space> values("values", 5);
+    Kokkos::deep_copy(values, static_cast<float>(mpi_.rank() + 1));
+    group.all_reduce(Space(), values);
+    Space().fence();
+    const auto host = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, values);
+    EXPECT_EQ(host(4), static_cast<float>(mpi_.size() * (mpi_.size() + 1) / 2));
+  }
+  int size = 0;  // it is still there
+  check_nccl(ncclCommCount(callers, &size), "ncclCommCount");
+  EXPECT_EQ(size, mpi_.size());
+  check_nccl(ncclCommDestroy(callers), "ncclCommDestroy");
+}
+
 TEST_F(NcclCommunicator, RefusesHostMemory) {
   const Kokkos::View<float*, Kokkos::LayoutRight, Kokkos::HostSpace> vector("vector", 3);
   try {
@@ -155,7 +176,7 @@ TEST_F(NcclCommunicator, GoesOnAfterAMove) {
 
 /// Through the host, where MPI does not reach the device: the same sums.
 TEST_F(NcclCommunicator, IsNotNeededForSumsOfADevice) {
-  Communicator<MpiSpace> staged;
+  Communicator<MpiSpace> staged(MPI_COMM_WORLD);
   const Vector<float> one("one", 1000);
   const Vector<float> other("other", 70'000);
   fill_multiples(space_, one, staged.rank(), 1000);

@@ -89,7 +89,7 @@ OptimizerOptions options_of_some_work() {
 }
 
 TEST(NcclOverlap, MessagesRunDuringTheBackwardPassOfTheLayersBelow) {
-  const Communicator<MpiSpace> mpi;
+  const Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
   Communicator<NcclSpace> group(mpi);
   const Space space;
   const OptimizerOptions options = options_of_some_work();
@@ -117,7 +117,7 @@ TEST(NcclOverlap, MessagesRunDuringTheBackwardPassOfTheLayersBelow) {
 }
 
 TEST(NcclOverlap, InARefreshTheSumOfAMatrixRunsBesideTheNextProduct) {
-  const Communicator<MpiSpace> mpi;
+  const Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
   if (mpi.size() == 1) GTEST_SKIP() << "one rank has nothing to add up";
   Communicator<NcclSpace> group(mpi);
   const Space space;

@@ -16,7 +16,7 @@ namespace {
 class OptimizerAgainstReference : public ::testing::TestWithParam<TrialOptions> {};
 
 TEST_P(OptimizerAgainstReference, WeightsNormsAndBytes) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   TrialOptions options = GetParam();
   for (const bool overlaps : {false, true}) {
     options.overlaps_refresh = overlaps;
@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(SharedWeights, OptimizerAgainstReference,
 
 /// Inside the backward pass, where updates take the norms of the gradients that they read.
 TEST(OptimizerAtOnce, AgreesWithReference) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   if (communicator.size() > 1) GTEST_SKIP() << "layers are updated at once on one rank";
   for (const bool grass : {true, false}) {
     TrialOptions options = trial(grass, 3, 3, 2, 0.1, 0.0, 1);
@@ -65,6 +65,7 @@ TEST(OptimizerAtOnce, AgreesWithReference) {
 /// Writes down which sums of gradients are under way.
 class WatchedGroup : public Communicator<MpiSpace> {
  public:
+  using Communicator::Communicator;
   using Communicator::wait;
   void wait(const Space& space, Ticket ticket) override {
     Communicator::wait(space, ticket);
@@ -92,7 +93,7 @@ TEST(OptimizerRefresh, SumsAMatrixBesideTheNextProductOfItsLayer) {
                                               {"up", 6, 4, ParameterKind::mlp, 1},
                                               {"query", 4, 4, ParameterKind::attention, 1},
                                               {"down below", 4, 6, ParameterKind::mlp, 0}};
-  WatchedGroup group;
+  WatchedGroup group(MPI_COMM_WORLD);
   OptimizerOptions options;
   options.grass_constants.rank = 2;
   options.overlaps_refresh = true;
@@ -194,7 +195,7 @@ class SmallOptimizer {
 };
 
 TEST(OptimizerSkipping, AnUpdateThatIsNotAppliedLeavesNoTrace) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   SmallOptimizer spoilt(communicator);
   SmallOptimizer untouched(communicator);
   for (const long step : {0, 1, 2, 3}) {
@@ -205,7 +206,7 @@ TEST(OptimizerSkipping, AnUpdateThatIsNotAppliedLeavesNoTrace) {
 }
 
 TEST(OptimizerSkipping, ARefreshThatIsNotAppliedIsMadeUpForByTheNextUpdate) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   SmallOptimizer spoilt(communicator);
   for (const long step : {0, 1, 2, 3}) spoilt.update(step, false);
   SmallOptimizer fresh(communicator);

@@ -40,7 +40,7 @@ constexpr milliseconds timeout(400);
 constexpr milliseconds long_enough(20'000);
 
 TEST(PeerWatch, SaysNothingWhileAllCome) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   Losses losses;
   {
     const PeerWatch watch(group, timeout, [&](const PeerLoss& loss) { losses(loss); });
@@ -56,7 +56,7 @@ TEST(PeerWatch, SaysNothingWhileAllCome) {
 }
 
 TEST(PeerWatch, NamesTheRankThatKeepsOthersWaiting) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   if (group.size() == 1) GTEST_SKIP() << "one rank has no peers";
   Losses losses;
   {
@@ -74,7 +74,7 @@ TEST(PeerWatch, NamesTheRankThatKeepsOthersWaiting) {
 }
 
 TEST(PeerWatch, SaysSoWhereAllWait) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   if (group.size() == 1) GTEST_SKIP() << "one rank has no peers";
   Losses losses;
   {
@@ -91,11 +91,12 @@ TEST(PeerWatch, SaysSoWhereAllWait) {
 /// A group that an error in the background has befallen on its last rank.
 class FailingGroup : public Communicator<MpiSpace> {
  public:
+  using Communicator::Communicator;
   std::string asynchronous_error() const override { return rank() == size() - 1 ? "a cable was pulled" : ""; }
 };
 
 TEST(PeerWatch, TellsAllOfAnErrorInTheBackground) {
-  const FailingGroup group;
+  const FailingGroup group(MPI_COMM_WORLD);
   if (group.size() == 1) GTEST_SKIP() << "one rank has no peers";
   Losses losses;
   {

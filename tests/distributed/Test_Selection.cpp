@@ -109,7 +109,7 @@ class SelectingOptimizer {
   }
 
  private:
-  Communicator<MpiSpace> communicator_;
+  Communicator<MpiSpace> communicator_{MPI_COMM_WORLD};
   std::vector<Kokkos::View<double**, Kokkos::LayoutRight, TrialSpace>> owned_;
   std::vector<typename GradientSink<TrialSpace, double>::Matrix> weights_;
   std::optional<Arena<TrialSpace>> arena_;
@@ -152,9 +152,9 @@ void expect_valid(const std::vector<Selected>& selected, bool with_replacement) 
 class SelectionOverRanks : public ::testing::TestWithParam<Selection> {};
 
 TEST_P(SelectionOverRanks, is_that_of_one_rank_with_all_tokens) {
-  const Communicator<MpiSpace> world;
+  const Communicator<MpiSpace> world(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::size_t>(world.size());
-  SelectingOptimizer spread(GetParam(), Communicator<MpiSpace>(), ranks);
+  SelectingOptimizer spread(GetParam(), Communicator<MpiSpace>(MPI_COMM_WORLD), ranks);
   SelectingOptimizer single(GetParam(), Communicator<MpiSpace>(MPI_COMM_SELF), ranks);
   std::mt19937_64 engine(21);
   std::set<std::vector<std::int32_t>> choices;
@@ -171,7 +171,7 @@ TEST_P(SelectionOverRanks, is_that_of_one_rank_with_all_tokens) {
 }
 
 TEST_P(SelectionOverRanks, is_by_the_first_micro_batch_of_all_ranks) {
-  const Communicator<MpiSpace> world;
+  const Communicator<MpiSpace> world(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::size_t>(world.size());
   std::mt19937_64 engine(22);
   Update update = random_update(3, ranks, engine);
@@ -180,7 +180,7 @@ TEST_P(SelectionOverRanks, is_by_the_first_micro_batch_of_all_ranks) {
     for (auto& of_rank : update[micro])
       for (Factors& factors : of_rank)
         for (double& value : factors.input.values) value *= 100.0;
-  SelectingOptimizer spread(GetParam(), Communicator<MpiSpace>(), ranks);
+  SelectingOptimizer spread(GetParam(), Communicator<MpiSpace>(MPI_COMM_WORLD), ranks);
   spread.update(0, share_of(update, world.rank()));
   SelectingOptimizer first(GetParam(), Communicator<MpiSpace>(MPI_COMM_SELF), ranks);
   first.update(0, {of_one_rank(update[0])});
@@ -192,12 +192,12 @@ TEST_P(SelectionOverRanks, is_by_the_first_micro_batch_of_all_ranks) {
 }
 
 TEST(SelectionOverRanks, needs_the_tokens_of_every_rank) {
-  const Communicator<MpiSpace> world;
+  const Communicator<MpiSpace> world(MPI_COMM_WORLD);
   if (world.size() == 1) return;
   const auto ranks = static_cast<std::size_t>(world.size());
   std::mt19937_64 engine(23);
   const Update update = random_update(1, ranks, engine);
-  SelectingOptimizer spread(Selection::top_r, Communicator<MpiSpace>(), ranks);
+  SelectingOptimizer spread(Selection::top_r, Communicator<MpiSpace>(MPI_COMM_WORLD), ranks);
   spread.update(0, share_of(update, world.rank()));
   SelectingOptimizer own(Selection::top_r, Communicator<MpiSpace>(MPI_COMM_SELF), ranks);
   own.update(0, share_of(update, world.rank()));

@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
         TrainingRun{"adamw", "norm", "sequential", {"precision.compute=bfloat16", "optimizer.state=bfloat16"}}));
 
 TEST(SharedStatesInTheArena, TakeTheirShareOfTheMemory) {
-  Communicator<MpiSpace> group;
+  Communicator<MpiSpace> group(MPI_COMM_WORLD);
   LlamaShape shape;
   shape.hidden_size = 64;
   shape.intermediate_size = 192;
@@ -179,7 +179,7 @@ INSTANTIATE_TEST_SUITE_P(
         TrainingRun{"adamw", "norm", "sequential", {"precision.compute=bfloat16", "model.intermediate_size=601"}}));
 
 TEST(SharedWeightsInTheArena, TakeTheirShareOfTheMemory) {
-  Communicator<MpiSpace> group;
+  Communicator<MpiSpace> group(MPI_COMM_WORLD);
   const auto ranks = static_cast<std::size_t>(group.size());
   if (ranks == 1) GTEST_SKIP() << "one rank has all weights";
   LlamaShape shape;

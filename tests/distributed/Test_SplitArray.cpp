@@ -9,7 +9,7 @@ namespace Sward::Test {
 namespace {
 
 TEST(SplitArray, WhatIsTakenApartComesTogetherOnRankZero) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   for (const Side along : {Side::rows, Side::columns}) {
     const MatrixSplit split = split_matrix(37, 45, along, {group.rank(), group.size()}, 16);
     std::vector<float> whole(37 * 45);
@@ -27,7 +27,7 @@ TEST(SplitArray, WhatIsTakenApartComesTogetherOnRankZero) {
 }
 
 TEST(SplitArray, NoticesARankThatGivesSomethingElse) {
-  const Communicator<MpiSpace> group;
+  const Communicator<MpiSpace> group(MPI_COMM_WORLD);
   if (group.size() == 1) GTEST_SKIP() << "one rank gives what it has";
   const MatrixSplit split = split_matrix(37, 45, Side::rows, {group.rank(), group.size()}, 16);
   const MatrixPart box = split.part(group.rank());

@@ -59,7 +59,7 @@ double reference_loss(const std::vector<std::uint32_t>& tokens, const std::vecto
 
 double loss_by(std::size_t sequences, const std::filesystem::path& path) {
   const Space space;
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   RandomModel random(space, small_shape(), sequences, length);
   return evaluate(space, random.model(), TokenFile(path), false, communicator);
 }
@@ -119,7 +119,7 @@ TEST(Evaluation, keeps_documents_apart_on_request) {
   contents.document_starts = std::vector<std::uint64_t>{0, 3, 4, 2 * length, 5 * length + 2};
   contents.write(folder / "documents.h5");
   const Space space;
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   // Each stretch of a document within a sequence at the front of a sequence of its own: positions are relative.
   RandomModel alone(space, small_shape(), 1, length);
   double sum = 0.0;
@@ -150,7 +150,7 @@ TEST(Evaluation, leaves_the_model_as_it_was) {
   const TemporaryFolder folder;
   write_tokens(folder / "tokens.h5", 40);
   const Space space;
-  const Communicator<MpiSpace> communicator;
+  const Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   RandomModel random(space, small_shape(), 3, length);
   const TokenFile file(folder / "tokens.h5");
   const double first = evaluate(space, random.model(), file, false, communicator);

@@ -29,7 +29,7 @@ Configuration small_configuration(bool grass) {
 }
 
 Plan plan_of(const Configuration& configuration, int ranks = 1, std::optional<DataSize> data = {}) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   return plan_training(configuration, ranks, data, communicator);
 }
 

@@ -54,7 +54,7 @@ class TrainingStep : public ::testing::TestWithParam<Selection> {};
 
 TEST_P(TrainingStep, AllocatesNothing) {
   const TrainingFixture::Space space;
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::attention, grass_options(GetParam()),
                            communicator);
   // Kokkos makes scratch of its own for the largest teams and reductions that it meets, and keeps it.
@@ -68,7 +68,7 @@ TEST_P(TrainingStep, AllocatesNothing) {
 
 TEST_P(TrainingStep, LaunchesCarryOurLabelsAndTheGivenInstance) {
   const auto space = other_instance<TrainingFixture::Space>();
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::block, grass_options(GetParam()),
                            communicator);
   const LaunchRecording recording;
@@ -89,7 +89,7 @@ TEST_P(TrainingStep, LaunchesCarryOurLabelsAndTheGivenInstance) {
 /// Weights after updates of which two choose rows.
 std::vector<float> trained_weights(const OptimizerOptions& options, std::size_t micro_batches, bool writes_columns) {
   const TrainingFixture::Space space;
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   TrainingFixture training(space, test_shape(), {2, 24, true}, Recompute::attention, options, communicator);
   WholeFactorsSink whole_factors(training.optimizer());
   for (int step = 0; step < 5; ++step)
@@ -113,7 +113,7 @@ TEST_P(TrainingStep, HasTheSameBitsWhereTheModelWritesColumns) {
 }
 
 TEST(TrainingStep, OnlyIdleWorkspaceAndOuterMatricesAreAsLargeAsAMatrix) {
-  Communicator<MpiSpace> communicator;
+  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
   const LlamaShape shape = test_shape();
   // One short sequence and one row a matrix, so that neither an activation nor a layer's message, which holds the
   // compressed gradients of nine parameters, reaches the size of a weight.

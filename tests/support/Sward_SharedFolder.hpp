@@ -80,7 +80,7 @@ class SharedFolder {
     return trainer.run([&] { return ++done >= stop && stop > 0 && communicator_.rank() == communicator_.size() - 1; });
   }
 
-  Communicator<MpiSpace> communicator_;
+  Communicator<MpiSpace> communicator_{MPI_COMM_WORLD};
   std::unique_ptr<TrainingFolder> folder_;
   std::filesystem::path path_;
 };

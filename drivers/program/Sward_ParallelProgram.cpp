@@ -30,7 +30,7 @@ void end_all_ranks(int status) {
 int run_parallel_program(const std::string& name, int argc, char** argv, const std::function<int()>& body) {
   return run_program(name, [&] {
     const MpiEnvironment mpi(argc, argv);
-    const Kokkos::ScopeGuard kokkos(kokkos_settings(node_local_rank()));
+    const Kokkos::ScopeGuard kokkos(kokkos_settings(node_local_rank(MPI_COMM_WORLD)));
     int rank = 0;
     int size = 1;
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");

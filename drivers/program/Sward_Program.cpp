@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "Sward_InputError.hpp"
+#include "Sward_ResidentMemory.hpp"
 
 namespace Sward {
 

@@ -5,10 +5,6 @@
 
 namespace Sward {
 
-/// Allocations of at least so many bytes come from the system and go back to it when they are freed; of smaller ones
-/// the C library keeps the memory.
-inline constexpr int bytes_from_the_system = 8 << 20;
-
 /// Exit statuses that all programs share.
 namespace ExitStatus {
 constexpr int finished = 0;
