@@ -79,7 +79,7 @@ struct Training {
     load_optimizer(Space(), checkpoint, fixture.optimizer());
   }
 
-  Communicator<MpiSpace> communicator(MPI_COMM_WORLD);
+  Communicator<MpiSpace> communicator{MPI_COMM_WORLD};
   TrainingFixture fixture;
 };
 
