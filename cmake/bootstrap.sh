@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda] [--style] [--fuzz] [--slurm] [--no-packages] [--help]
+Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda | --hip] [--style] [--fuzz] [--slurm] [--no-packages] [--help]
 
 Installs the distribution's packages (Debian and its relatives, as root or through sudo) and
 builds Kokkos and Kokkos Kernels once into a prefix outside the source tree. A second call
@@ -16,6 +16,8 @@ finds everything in place and returns at once. The last line printed is the pref
                   ${XDG_CACHE_HOME:-~/.cache}/sward named after compiler, processor and backends
   --cuda          Kokkos with the CUDA backend (needs nvcc 12 or later on PATH) and the headers
                   of cuDNN's front end, for the cuda-release preset
+  --hip           Kokkos with the HIP backend for gfx90a, and Clang 16 and the HIP of Debian 12
+                  that compile it, for the test install.syntax_hip; no GPU is needed
   --style         also the packages clang-format and clang-tidy, for tests/style
   --fuzz          also Clang with its runtime libraries, for tests/fuzz
   --slurm         also Slurm and MUNGE, for tests/slurm; their daemons are not started
@@ -31,6 +33,10 @@ while [ $# -gt 0 ]; do
   case $1 in
     --prefix) prefix=${2:?--prefix needs a folder}; shift ;;
     --cuda) backend=cuda ;;
+    --hip)
+      backend=hip
+      extra_packages+=" clang-16 clang-tools-16 lld-16 libamdhip64-dev rocm-device-libs"
+      ;;
     --style) extra_packages+=" clang-format clang-tidy" ;;
     --fuzz) extra_packages+=" clang libclang-rt-dev libomp-dev" ;;
     --slurm) extra_packages+=" slurm-wlm munge" ;;
@@ -121,6 +127,19 @@ build_kokkos() {
     -DKokkosKernels_ADD_DEFAULT_ETI=OFF -DKokkosKernels_ENABLE_TESTS=OFF "${kernels_options[@]}"
 }
 
+# A function of its own, so that prefixes of other backends, which are named after theirs, stay what they are.
+build_kokkos_for_hip() {
+  local compiler=(-DCMAKE_CXX_COMPILER="$hip_compiler"
+    -DCMAKE_CXX_FLAGS="--rocm-path=/usr --rocm-device-lib-path=$hip_device_libraries")
+  # Kokkos hands ROCM_PATH on to what is compiled with it.
+  ROCM_PATH=/usr configure_and_install kokkos "${compiler[@]}" -DKokkos_ENABLE_SERIAL=ON -DKokkos_ENABLE_HIP=ON \
+    -DKokkos_ARCH_AMD_GFX90A=ON -DKokkos_ENABLE_ROCTHRUST=OFF
+  configure_and_install kokkos-kernels "${compiler[@]}" -DKokkosKernels_ENABLE_ALL_COMPONENTS=OFF \
+    -DKokkosKernels_ENABLE_COMPONENT_BLAS=ON -DKokkosKernels_ENABLE_TPL_BLAS=ON \
+    -DKokkosKernels_ENABLE_TPL_ROCBLAS=OFF -DKokkosKernels_ENABLE_TPL_ROCSPARSE=OFF \
+    -DKokkosKernels_ENABLE_TPL_ROCSOLVER=OFF -DKokkosKernels_ADD_DEFAULT_ETI=OFF -DKokkosKernels_ENABLE_TESTS=OFF
+}
+
 # Headers alone, out of the wheel; cuDNN itself comes with CUDA or the distribution.
 install_cudnn_frontend() {
   log "fetching the headers of cuDNN's front end"
@@ -140,7 +159,8 @@ fingerprint() {
     declare -f fetch_sources configure_and_install build_kokkos
     g++ --version
     g++ -march=native -Q --help=target 2> /dev/null | grep -E 'march=|mtune=|\[enabled\]'
-    [ "$backend" = host ] || { nvcc --version; cat "$source_folder/kokkos_cuda13.hpp"; }
+    [ "$backend" != cuda ] || { nvcc --version; cat "$source_folder/kokkos_cuda13.hpp"; }
+    [ "$backend" != hip ] || { declare -f build_kokkos_for_hip; "$hip_compiler" --version; }
   } | sha256sum | cut -c1-12
 }
 
@@ -148,6 +168,13 @@ fingerprint() {
 source_folder=$(cd "$(dirname "$0")" && pwd)
 if [ "$backend" = cuda ] && ! command -v nvcc > /dev/null; then
   log "--cuda needs nvcc on PATH"
+  exit 2
+fi
+# By its real name, from whose folder it takes its linker for devices.
+hip_compiler=/usr/lib/llvm-16/bin/clang++
+hip_device_libraries=/usr/lib/$(uname -m)-linux-gnu/amdgcn/bitcode
+if [ "$backend" = hip ] && [ ! -x "$hip_compiler" ]; then
+  log "--hip needs Debian's packages clang-16, clang-tools-16, lld-16, libamdhip64-dev and rocm-device-libs"
   exit 2
 fi
 [ -n "$prefix" ] || prefix=${XDG_CACHE_HOME:-$HOME/.cache}/sward/$backend-$(fingerprint)
@@ -158,7 +185,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ ! -f "$prefix/.complete" ]; then
   fetch_sources
-  build_kokkos
+  if [ "$backend" = hip ]; then build_kokkos_for_hip; else build_kokkos; fi
   touch "$prefix/.complete"
 fi
 if [ "$backend" = cuda ] && [ ! -f "$prefix/include/cudnn_frontend.h" ]; then

@@ -30,6 +30,10 @@ inline constexpr bool uses_cublaslt = [] {
          is_row_major(typename SView::array_layout()) && is_row_major(typename CView::array_layout());
 }();
 
+/// Whether cuBLASLt multiplies matrices in 8 bits.
+template <class ExecutionSpace>
+inline constexpr bool uses_cublaslt_for_float8 = std::is_same_v<ExecutionSpace, Kokkos::Cuda>;
+
 /// The largest power of two, up to 256, that all addresses are multiples of.
 template <class... View>
 std::uint32_t common_alignment(const View&... views) {
@@ -82,6 +86,8 @@ void device_float8_product(const Kokkos::Cuda& space, const A& a, const B& b, fl
 #else
 template <class ExecutionSpace, class AView, class BView, class SView, class CView>
 inline constexpr bool uses_cublaslt = false;
+template <class ExecutionSpace>
+inline constexpr bool uses_cublaslt_for_float8 = false;
 #endif
 
 }  // namespace Sward

@@ -34,11 +34,9 @@ void float8_product(const ExecutionSpace& space, const A& a, const B& b, float b
   require_extents("Sward::float8_product", "the rest of k and n by 16",
                   {a.extent(1) % float8_extent, c.extent(1) % float8_extent}, {0, 0});
   if (c.extent(0) == 0 || c.extent(1) == 0) return;
-#ifdef KOKKOS_ENABLE_CUDA
-  if constexpr (std::is_same_v<ExecutionSpace, Kokkos::Cuda>) {
+  if constexpr (uses_cublaslt_for_float8<ExecutionSpace>) {
     if (a.extent(1) > 0) return device_float8_product(space, a, b, beta, source, c);
   }
-#endif
   if (beta != 0 && source.data() != c.data()) copy(space, source, c);
   small_matrix_product(space, Transpose::no, Transpose::yes, 1.0, a, b, static_cast<double>(beta), c);
 }

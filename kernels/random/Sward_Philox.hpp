@@ -1,9 +1,14 @@
 #pragma once
 
-#include <Random123/philox.h>
-
 #include <Kokkos_Core.hpp>
 #include <cstdint>
+
+// Random123 marks its functions for devices with nvcc alone, and declares one of those without the mark for SSE.
+#if defined(KOKKOS_ENABLE_HIP) && !defined(R123_CUDA_DEVICE)
+#define R123_CUDA_DEVICE KOKKOS_FUNCTION
+#define R123_USE_SSE 0
+#endif
+#include <Random123/philox.h>
 
 namespace Sward {
 

@@ -62,11 +62,17 @@ KOKKOS_INLINE_FUNCTION LanePiece lane_piece(const Team&, int row, int block, int
 }
 
 /// Calls function(piece) once for each lane of a thread. Lanes do not wait for each other, as they would at the end of
-/// Kokkos' loop over them, which divides integers to find out for whom. What is for a GPU is never called on a host,
-/// whose compiler need not look for what it leaves unset.
+/// Kokkos' loop over them, which divides integers to find out for whom, and which is left to backends that do not tell
+/// the lane. What is for a GPU is never called on a host, whose compiler need not look for what it leaves unset.
 template <class Team, class Function>
 KOKKOS_INLINE_FUNCTION void for_each_lane(const Team& team, int row, int block, int columns, const Function& function) {
+#if defined(KOKKOS_ENABLE_CUDA) || defined(KOKKOS_ENABLE_HIP)
   KOKKOS_IF_ON_DEVICE((function(lane_piece(team, row, block, columns, static_cast<int>(threadIdx.x)));))
+#else
+  KOKKOS_IF_ON_DEVICE(
+      (Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, BlockLanes<typename Team::execution_space>::count),
+                            [&](const int lane) { function(lane_piece(team, row, block, columns, lane)); });))
+#endif
   if constexpr (runs_on_host<typename Team::execution_space>) {
     KOKKOS_IF_ON_HOST((function(lane_piece(team, row, block, columns, 0));))
   }

@@ -1,5 +1,7 @@
 #include "Sward_NcclCommunicator.hpp"
 
+#include <unistd.h>
+
 #include <cstring>
 #include <string>
 #include <utility>
@@ -52,6 +54,16 @@ void check_nccl(ncclResult_t code, const char* call) {
 
 void check_cuda(cudaError_t code, const char* call) {
   if (code != cudaSuccess) throw CommunicationError(std::string(call) + ": " + cudaGetErrorString(code));
+}
+
+DeviceAddress device_address() {
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  DeviceAddress address{};
+  check_cuda(cudaDeviceGetPCIBusId(address.data(), 32, device), "cudaDeviceGetPCIBusId");
+  // Devices of two nodes may have the same number there.
+  ::gethostname(address.data() + 32, 63);
+  return address;
 }
 
 Communicator<NcclSpace>::Communicator(const ProcessGroup& host)

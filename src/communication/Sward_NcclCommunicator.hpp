@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
+#include <array>
 #include <deque>
 #include <vector>
 
@@ -20,6 +21,12 @@ void check_nccl(ncclResult_t code, const char* call);
 
 /// Throws CommunicationError with CUDA's own text unless `code` is cudaSuccess.
 void check_cuda(cudaError_t code, const char* call);
+
+/// Where a device is: on the bus of its node, and the node's name. No other device has the same.
+using DeviceAddress = std::array<char, 96>;
+
+/// Of the device that is current.
+DeviceAddress device_address();
 
 /// When a message ran on its stream, in milliseconds.
 struct MessageTimes {

@@ -1,9 +1,6 @@
 #include "Sward_OpenProcessGroup.hpp"
 
 #ifdef SWARD_WITH_NCCL
-#include <unistd.h>
-
-#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,12 +15,7 @@ namespace {
 #ifdef SWARD_WITH_NCCL
 /// Whether no two ranks share a device. Collective.
 bool devices_are_apart(const Communicator<MpiSpace>& mpi) {
-  int device = 0;
-  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-  std::array<char, 96> name{};
-  check_cuda(cudaDeviceGetPCIBusId(name.data(), 32, device), "cudaDeviceGetPCIBusId");
-  // Devices of two nodes may have the same number there.
-  ::gethostname(name.data() + 32, 63);
+  const DeviceAddress name = device_address();
   std::vector<char> all(name.size() * static_cast<std::size_t>(mpi.size()));
   const int length = static_cast<int>(name.size());
   check_mpi(MPI_Allgather(name.data(), length, MPI_CHAR, all.data(), length, MPI_CHAR, mpi.handle()), "MPI_Allgather");

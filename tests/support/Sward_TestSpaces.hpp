@@ -8,8 +8,10 @@
 namespace Sward::Test {
 
 /// The execution spaces that every kernel test runs on.
-#ifdef KOKKOS_ENABLE_CUDA
+#if defined(KOKKOS_ENABLE_CUDA)
 using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::OpenMP, Kokkos::Cuda>;
+#elif defined(KOKKOS_ENABLE_HIP)
+using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::HIP>;
 #else
 using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::OpenMP>;
 #endif
@@ -17,7 +19,9 @@ using TestSpaces = ::testing::Types<Kokkos::Serial, Kokkos::OpenMP>;
 /// An instance that is not the default one, where there are resources for two: one thread cannot be shared out.
 template <class Space>
 Space other_instance() {
+#ifdef KOKKOS_ENABLE_OPENMP
   if (std::is_same_v<Space, Kokkos::OpenMP> && Space().concurrency() < 2) return Space();
+#endif
   return Kokkos::Experimental::partition_space(Space(), 1, 1)[1];
 }
 
