@@ -144,7 +144,7 @@ TEST_F(NcclCommunicator, WorksOnACommunicatorOfTheCallers) {
   check_nccl(ncclCommInitRank(&callers, mpi_.size(), id, mpi_.rank()), "ncclCommInitRank");
   {
     Communicator<NcclSpace> group(mpi_, callers);
-    const Kokkos::View<float*, Space> values("values", 5);
+    const Vector<float> values("values", 5);
     Kokkos::deep_copy(values, static_cast<float>(mpi_.rank() + 1));
     group.all_reduce(Space(), values);
     Space().fence();
