@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <string>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -13,8 +14,8 @@ namespace Sward {
 /// A team takes `width * lanes` columns and deals the rows to `groups`; a thread has `lanes` columns of one group.
 /// Hosts vectorize over the lanes, GPUs read neighbouring columns with neighbouring threads.
 template <class ExecutionSpace, class Term, class Store>
-void column_sums(const std::string& label, const ExecutionSpace& space, int rows, int columns, const Term& term,
-                 const Store& store) {
+SWARD_FILE_LOCAL void column_sums(const std::string& label, const ExecutionSpace& space, int rows, int columns,
+                                  const Term& term, const Store& store) {
   constexpr bool host = runs_on_host<ExecutionSpace>;
   constexpr int lanes = host ? 32 : 1;
   constexpr int width = host ? 1 : 32;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -13,8 +14,8 @@ namespace Sward {
 
 /// copy_rows in packs of N. Rows outside of the source are read as its row 0, and then replaced.
 template <int N, class ExecutionSpace, class Source, class SourceRow, class Target>
-void copy_packed_rows(const std::string& label, const ExecutionSpace& space, const Source& source,
-                      const SourceRow& source_row, const Target& target) {
+SWARD_FILE_LOCAL void copy_packed_rows(const std::string& label, const ExecutionSpace& space, const Source& source,
+                                       const SourceRow& source_row, const Target& target) {
   using From = typename Source::non_const_value_type;
   using To = typename Target::non_const_value_type;
   constexpr int count = 4;
@@ -47,8 +48,8 @@ void copy_packed_rows(const std::string& label, const ExecutionSpace& space, con
 
 /// target(i, :) = source(source_row(i), :), or NaN where source_row is negative.
 template <class ExecutionSpace, class Source, class SourceRow, class Target>
-void copy_rows(const std::string& label, const ExecutionSpace& space, const Source& source, const SourceRow& source_row,
-               const Target& target) {
+SWARD_FILE_LOCAL void copy_rows(const std::string& label, const ExecutionSpace& space, const Source& source,
+                                const SourceRow& source_row, const Target& target) {
   using From = typename Source::non_const_value_type;
   using To = typename Target::non_const_value_type;
   if constexpr (runs_on_host<ExecutionSpace>) {

@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -11,7 +12,8 @@ namespace Sward {
 
 /// fill of a matrix in packs of N.
 template <int N, class ExecutionSpace, class View>
-void fill_packs(const ExecutionSpace& space, const View& view, typename View::non_const_value_type value) {
+SWARD_FILE_LOCAL void fill_packs(const ExecutionSpace& space, const View& view,
+                                 typename View::non_const_value_type value) {
   constexpr int count = 4;
   using Places = PackPlaces<N, count>;
   const int rows = static_cast<int>(view.extent(0));
@@ -31,7 +33,8 @@ void fill_packs(const ExecutionSpace& space, const View& view, typename View::no
 
 /// Sets every element of a vector or matrix. Asynchronous on `space`; unlike Kokkos::deep_copy it carries our label.
 template <class ExecutionSpace, class View>
-void fill(const ExecutionSpace& space, const View& view, Real<typename View::non_const_value_type> value) {
+SWARD_FILE_LOCAL void fill(const ExecutionSpace& space, const View& view,
+                           Real<typename View::non_const_value_type> value) {
   static_assert(View::rank() == 1 || View::rank() == 2, "Sward::fill: the view must have rank 1 or 2");
   using Scalar = typename View::non_const_value_type;
   const auto stored = static_cast<Scalar>(value);

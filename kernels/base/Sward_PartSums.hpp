@@ -7,6 +7,7 @@
 #include <string>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -69,8 +70,9 @@ KOKKOS_INLINE_FUNCTION double team_slice_sum(const Team& team, const Values& val
 /// `partials` is workspace of part_sums_workspace elements. Asynchronous on `space`. Throws ExtentError when the
 /// extents do not fit together.
 template <class ExecutionSpace, class Values, class Partials, class Sums, class Term>
-void part_sums(const char* function, const ExecutionSpace& space, const Values& values, const VectorParts& parts,
-               const Partials& partials, const Sums& sums, const Term& term) {
+SWARD_FILE_LOCAL void part_sums(const char* function, const ExecutionSpace& space, const Values& values,
+                                const VectorParts& parts, const Partials& partials, const Sums& sums,
+                                const Term& term) {
   static_assert(Values::rank() == 1 && Partials::rank() == 1 && Sums::rank() == 1,
                 "Sward::part_sums: values, partials and sums must be vectors");
   constexpr int N = runs_on_host<ExecutionSpace> ? 1 : pack_size<typename Values::non_const_value_type>;
@@ -107,8 +109,8 @@ void part_sums(const char* function, const ExecutionSpace& space, const Values& 
 
 /// The same of the elements themselves.
 template <class ExecutionSpace, class Values, class Partials, class Sums>
-void part_sums(const ExecutionSpace& space, const Values& values, const VectorParts& parts, const Partials& partials,
-               const Sums& sums) {
+SWARD_FILE_LOCAL void part_sums(const ExecutionSpace& space, const Values& values, const VectorParts& parts,
+                                const Partials& partials, const Sums& sums) {
   part_sums(
       "Sward::part_sums", space, values, parts, partials, sums, KOKKOS_LAMBDA(const double value) { return value; });
 }

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -10,7 +11,8 @@ namespace Sward {
 /// target(rows(i), :) = source(i, :). source is r x n, rows has r elements, each once, and target is m x n; its other
 /// rows stay. Asynchronous on `space`. Throws ExtentError when the extents do not fit together.
 template <class ExecutionSpace, class Source, class Rows, class Target>
-void scatter_rows(const ExecutionSpace& space, const Source& source, const Rows& rows, const Target& target) {
+SWARD_FILE_LOCAL void scatter_rows(const ExecutionSpace& space, const Source& source, const Rows& rows,
+                                   const Target& target) {
   static_assert(Source::rank() == 2 && Rows::rank() == 1 && Target::rank() == 2,
                 "Sward::scatter_rows: source and target must be matrices, rows a vector");
   const char* const function = "Sward::scatter_rows";

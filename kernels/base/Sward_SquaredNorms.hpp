@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_PartSums.hpp"
 
 namespace Sward {
@@ -10,8 +11,8 @@ namespace Sward {
 /// `partials` is workspace of part_sums_workspace elements. Asynchronous on `space`. Throws ExtentError when the
 /// extents do not fit together.
 template <class ExecutionSpace, class Values, class Partials, class Squares>
-void squared_norms(const ExecutionSpace& space, const Values& values, const VectorParts& parts,
-                   const Partials& partials, const Squares& squares) {
+SWARD_FILE_LOCAL void squared_norms(const ExecutionSpace& space, const Values& values, const VectorParts& parts,
+                                    const Partials& partials, const Squares& squares) {
   part_sums(
       "Sward::squared_norms", space, values, parts, partials, squares,
       KOKKOS_LAMBDA(const double value) { return value * value; });

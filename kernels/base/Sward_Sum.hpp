@@ -2,11 +2,13 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
+
 namespace Sward {
 
 /// Sum of a vector in double, returned to the host; waits for `space`.
 template <class ExecutionSpace, class View>
-double sum(const ExecutionSpace& space, const View& view) {
+SWARD_FILE_LOCAL double sum(const ExecutionSpace& space, const View& view) {
   static_assert(View::rank() == 1, "Sward::sum: the view must be a vector");
   double result = 0.0;
   Kokkos::parallel_reduce(

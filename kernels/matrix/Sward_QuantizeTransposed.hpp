@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Float8.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -28,7 +29,8 @@ KOKKOS_INLINE_FUNCTION void quantize_tile(const Input& input, const Scale& scale
 
 /// quantize_transposed tile by tile, without what GPUs need.
 template <class ExecutionSpace, class Input, class Scale, class Output>
-void quantize_tiles(const ExecutionSpace& space, const Input& input, const Scale& scale, const Output& output) {
+SWARD_FILE_LOCAL void quantize_tiles(const ExecutionSpace& space, const Input& input, const Scale& scale,
+                                     const Output& output) {
   const int tiles_down = (static_cast<int>(input.extent(0)) + TransposeTile::rows - 1) / TransposeTile::rows;
   const int tiles_across = (static_cast<int>(input.extent(1)) + TransposeTile::columns - 1) / TransposeTile::columns;
   Kokkos::parallel_for(
@@ -42,8 +44,8 @@ void quantize_tiles(const ExecutionSpace& space, const Input& input, const Scale
 /// quantize_transposed where rows of W and of Q can be moved in packs: a tile goes through a team's scratch memory, in
 /// words of four codes that are neighbours in Q. A thread reads packs of four rows, so that it has whole words.
 template <class ExecutionSpace, class Input, class Scale, class Output>
-void quantize_tiles_in_scratch(const ExecutionSpace& space, const Input& input, const Scale& scale,
-                               const Output& output) {
+SWARD_FILE_LOCAL void quantize_tiles_in_scratch(const ExecutionSpace& space, const Input& input, const Scale& scale,
+                                                const Output& output) {
   using Stored = typename Input::non_const_value_type;
   constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 256;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads, 1>>;

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstddef>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -28,8 +29,8 @@ struct ProductOperand {
 /// C = alpha op(A) op(B) + beta C with sums in double, in an order that does not depend on the number of threads.
 /// Extents are those of matrix_product, which checks them. Asynchronous on `space`.
 template <class ExecutionSpace, class AView, class BView, class CView>
-void small_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b, double alpha,
-                          const AView& a, const BView& b, double beta, const CView& c) {
+SWARD_FILE_LOCAL void small_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
+                                           double alpha, const AView& a, const BView& b, double beta, const CView& c) {
   using Scalar = typename CView::non_const_value_type;
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   const ProductOperand<AView> left{a, transpose_a == Transpose::yes};

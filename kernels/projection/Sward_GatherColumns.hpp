@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -9,8 +10,8 @@ namespace Sward {
 /// gather_columns where a thread has its columns in several rows, whose loads it starts together; neighbouring threads
 /// have neighbouring columns, so that what they read and write lies close together.
 template <class ExecutionSpace, class Columns, class Source, class Target>
-void gather_columns_of_rows(const char* label, const ExecutionSpace& space, const Columns& columns,
-                            const Source& source, const Target& target) {
+SWARD_FILE_LOCAL void gather_columns_of_rows(const char* label, const ExecutionSpace& space, const Columns& columns,
+                                             const Source& source, const Target& target) {
   using Scalar = typename Target::non_const_value_type;
   constexpr int depth = 8;
   constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 256;
@@ -37,8 +38,8 @@ void gather_columns_of_rows(const char* label, const ExecutionSpace& space, cons
 
 /// target(i, s) = source(i, columns(s)). Asynchronous on `space`.
 template <class ExecutionSpace, class Columns, class Source, class Target>
-void gather_columns(const char* label, const ExecutionSpace& space, const Columns& columns, const Source& source,
-                    const Target& target) {
+SWARD_FILE_LOCAL void gather_columns(const char* label, const ExecutionSpace& space, const Columns& columns,
+                                     const Source& source, const Target& target) {
   if constexpr (!runs_on_host<ExecutionSpace>) {
     gather_columns_of_rows(label, space, columns, source, target);
   } else {

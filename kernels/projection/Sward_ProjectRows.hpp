@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_CopyRows.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_GatherColumns.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -12,8 +13,8 @@ namespace Sward {
 /// compressed = B G, or G Bᵀ for columns: the selected rows (columns) of an m x n matrix, without ρ. r x n, or m x r.
 /// Asynchronous on `space`. Throws ExtentError when the extents do not fit together.
 template <class ExecutionSpace, class Values, class Compressed>
-void project_rows(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection, const Values& values,
-                  const Compressed& compressed) {
+SWARD_FILE_LOCAL void project_rows(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
+                                   const Values& values, const Compressed& compressed) {
   static_assert(Values::rank() == 2 && Compressed::rank() == 2, "Sward::project_rows: the operands must be matrices");
   const char* const function = "Sward::project_rows";
   const bool by_rows = selection.side == Side::rows;

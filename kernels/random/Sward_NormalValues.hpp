@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstdint>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_Philox.hpp"
 
 namespace Sward {
@@ -10,7 +11,7 @@ namespace Sward {
 /// Fills a matrix with draws from N(0, deviation²). Element (i, j) is draw number i·columns + j, so the values do not
 /// depend on the backend or the number of threads. Asynchronous on `space`.
 template <class ExecutionSpace, class View>
-void normal_values(const ExecutionSpace& space, Draw draw, double deviation, const View& view) {
+SWARD_FILE_LOCAL void normal_values(const ExecutionSpace& space, Draw draw, double deviation, const View& view) {
   static_assert(View::rank() == 2, "Sward::normal_values: the view must be a matrix");
   using Scalar = typename View::non_const_value_type;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace>;

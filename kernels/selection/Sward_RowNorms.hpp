@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_ColumnSums.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -11,7 +12,7 @@ namespace Sward {
 
 /// row_norms of rows that reads packs of N.
 template <int N, class ExecutionSpace, class Values, class Norms>
-void row_norms_of_packs(const ExecutionSpace& space, const Values& values, const Norms& norms) {
+SWARD_FILE_LOCAL void row_norms_of_packs(const ExecutionSpace& space, const Values& values, const Norms& norms) {
   using Norm = typename Norms::non_const_value_type;
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
@@ -28,7 +29,7 @@ void row_norms_of_packs(const ExecutionSpace& space, const Values& values, const
 /// Euclidean norms of the rows of an m x n matrix (side rows: m of them) or of its columns (n), summed in double in an
 /// order that does not depend on the number of threads. Asynchronous on `space`.
 template <class ExecutionSpace, class Values, class Norms>
-void row_norms(const ExecutionSpace& space, const Values& values, Side side, const Norms& norms) {
+SWARD_FILE_LOCAL void row_norms(const ExecutionSpace& space, const Values& values, Side side, const Norms& norms) {
   static_assert(Values::rank() == 2 && Norms::rank() == 1,
                 "Sward::row_norms: values must be a matrix and norms a vector");
   using Norm = typename Norms::non_const_value_type;

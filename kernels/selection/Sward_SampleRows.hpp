@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_Philox.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_SampleWithReplacement.hpp"
@@ -31,9 +32,10 @@ inline bool draws_with_replacement(Selection selection) {
 /// r distinct rows: those with the largest log q + Gumbel noise, which is the same as drawing one after the other.
 /// Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
 template <class ExecutionSpace, class Norms>
-void sample_without_replacement(const char* label, const ExecutionSpace& space, int power, const Norms& norms,
-                                const Draw& draw, const SelectionWorkspace<ExecutionSpace>& workspace,
-                                const RowSelection<ExecutionSpace>& selection) {
+SWARD_FILE_LOCAL void sample_without_replacement(const char* label, const ExecutionSpace& space, int power,
+                                                 const Norms& norms, const Draw& draw,
+                                                 const SelectionWorkspace<ExecutionSpace>& workspace,
+                                                 const RowSelection<ExecutionSpace>& selection) {
   // Below every logarithm of a square of doubles: rows of norm zero come last, at random among themselves.
   constexpr double log_of_zero = -1e4;
   select_largest_keys(

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstdint>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_Philox.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_TeamScan.hpp"
@@ -103,9 +104,10 @@ KOKKOS_INLINE_FUNCTION void write_drawn(const Team& team, const Totals& totals,
 
 /// r independent draws with q proportional to norm^power, sorted by row; ρ_j = 1 / sqrt(r q_j).
 template <class ExecutionSpace, class Norms>
-void sample_with_replacement(const char* label, const ExecutionSpace& space, int power, const Norms& norms,
-                             const Draw& draw, const SelectionWorkspace<ExecutionSpace>& workspace,
-                             const RowSelection<ExecutionSpace>& selection) {
+SWARD_FILE_LOCAL void sample_with_replacement(const char* label, const ExecutionSpace& space, int power,
+                                              const Norms& norms, const Draw& draw,
+                                              const SelectionWorkspace<ExecutionSpace>& workspace,
+                                              const RowSelection<ExecutionSpace>& selection) {
   using Totals = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   // The sum of all weights stays below 2^52, which a double still counts in halves.

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstdint>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_KeyCut.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_TeamScan.hpp"
@@ -36,9 +37,9 @@ KOKKOS_INLINE_FUNCTION void write_selected(const Team& team, const Keys& keys, c
 /// ties go to the lower row. All in one launch: a radix search for the least key that is selected, and a sum over rows
 /// for the slots.
 template <class ExecutionSpace, class KeyOf>
-void select_largest_keys(const char* label, const ExecutionSpace& space,
-                         const SelectionWorkspace<ExecutionSpace>& workspace,
-                         const RowSelection<ExecutionSpace>& selection, const KeyOf& key_of) {
+SWARD_FILE_LOCAL void select_largest_keys(const char* label, const ExecutionSpace& space,
+                                          const SelectionWorkspace<ExecutionSpace>& workspace,
+                                          const RowSelection<ExecutionSpace>& selection, const KeyOf& key_of) {
   using Totals = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   auto policy = single_team_policy(space);

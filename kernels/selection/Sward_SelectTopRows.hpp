@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_FileLocal.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_SelectLargestKeys.hpp"
 
@@ -13,9 +14,9 @@ namespace Sward {
 /// A norm that is not finite counts as the largest, so that a gradient which overflowed shows in its projection.
 /// Throws ExtentError, or std::invalid_argument for a rank outside 1 to m.
 template <class ExecutionSpace, class Norms>
-void select_top_rows(const ExecutionSpace& space, const Norms& norms,
-                     const SelectionWorkspace<ExecutionSpace>& workspace,
-                     const RowSelection<ExecutionSpace>& selection) {
+SWARD_FILE_LOCAL void select_top_rows(const ExecutionSpace& space, const Norms& norms,
+                                      const SelectionWorkspace<ExecutionSpace>& workspace,
+                                      const RowSelection<ExecutionSpace>& selection) {
   const char* const function = "Sward::select_top_rows";
   check_selection(function, norms, workspace, selection);
   select_largest_keys(

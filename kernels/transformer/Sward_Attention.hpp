@@ -7,6 +7,7 @@
 #include "Sward_AttentionTile.hpp"
 #include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Real.hpp"
 
 namespace Sward {
@@ -51,9 +52,9 @@ KOKKOS_INLINE_FUNCTION void accumulate_softmax(const Team& team, Scalar* scores,
 
 /// attention by the kernel that needs no vendor's library; storage in two bytes is computed with in float.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class Output, class LogSumExp>
-void portable_attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
-                        const Query& query, const Key& key, const Value& value, const Output& output,
-                        const LogSumExp& logsumexp) {
+SWARD_FILE_LOCAL void portable_attention(const ExecutionSpace& space, const AttentionShape& shape,
+                                         const FirstKeys& first_keys, const Query& query, const Key& key,
+                                         const Value& value, const Output& output, const LogSumExp& logsumexp) {
   using Stored = typename Output::non_const_value_type;
   using Scalar = Real<Stored>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;

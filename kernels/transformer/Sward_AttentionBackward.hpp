@@ -6,14 +6,15 @@
 #include "Sward_AttentionTile.hpp"
 #include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Real.hpp"
 
 namespace Sward {
 
 /// delta(i, head) = sum_c output_gradient output over the columns of the head.
 template <class ExecutionSpace, class Output, class OutputGradient, class Delta>
-void attention_delta(const ExecutionSpace& space, const AttentionShape& shape, const Output& output,
-                     const OutputGradient& output_gradient, const Delta& delta) {
+SWARD_FILE_LOCAL void attention_delta(const ExecutionSpace& space, const AttentionShape& shape, const Output& output,
+                                      const OutputGradient& output_gradient, const Delta& delta) {
   using Scalar = typename Delta::non_const_value_type;
   using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   Kokkos::parallel_for(
@@ -79,10 +80,11 @@ inline constexpr bool joins_query_gradient =
 /// query_gradient; a team owns a block of queries of one head and streams the keys and values up to them.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient>
-void attention_query_gradient(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
-                              const Query& query, const Key& key, const Value& value, const LogSumExp& logsumexp,
-                              const OutputGradient& output_gradient, const Delta& delta,
-                              const QueryGradient& query_gradient) {
+SWARD_FILE_LOCAL void attention_query_gradient(const ExecutionSpace& space, const AttentionShape& shape,
+                                               const FirstKeys& first_keys, const Query& query, const Key& key,
+                                               const Value& value, const LogSumExp& logsumexp,
+                                               const OutputGradient& output_gradient, const Delta& delta,
+                                               const QueryGradient& query_gradient) {
   using Scalar = Real<typename QueryGradient::non_const_value_type>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const int padded = Tile::padded(shape.head_size);
@@ -156,11 +158,12 @@ void attention_query_gradient(const ExecutionSpace& space, const AttentionShape&
 /// in the same pass: five products a pair of tiles instead of seven in two kernels.
 template <class ExecutionSpace, class FirstKeys, class Query, class Key, class Value, class LogSumExp,
           class OutputGradient, class Delta, class QueryGradient, class KeyGradient, class ValueGradient>
-void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
-                                  const Query& query, const Key& key, const Value& value, const LogSumExp& logsumexp,
-                                  const OutputGradient& output_gradient, const Delta& delta,
-                                  const QueryGradient& query_gradient, const KeyGradient& key_gradient,
-                                  const ValueGradient& value_gradient) {
+SWARD_FILE_LOCAL void attention_key_value_gradient(const ExecutionSpace& space, const AttentionShape& shape,
+                                                   const FirstKeys& first_keys, const Query& query, const Key& key,
+                                                   const Value& value, const LogSumExp& logsumexp,
+                                                   const OutputGradient& output_gradient, const Delta& delta,
+                                                   const QueryGradient& query_gradient, const KeyGradient& key_gradient,
+                                                   const ValueGradient& value_gradient) {
   using Scalar = Real<typename KeyGradient::non_const_value_type>;
   using Tile = AttentionTile<ExecutionSpace, Scalar>;
   const int padded = Tile::padded(shape.head_size);

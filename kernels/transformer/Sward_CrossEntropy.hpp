@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -124,8 +125,8 @@ KOKKOS_INLINE_FUNCTION void store_target_gradient(const Logits& logits, int row,
 /// GPUs) with `count` packs of N each.
 template <bool with_gradient, int N, int count, int threads, class ExecutionSpace, class Logits, class Targets,
           class Losses>
-void cross_entropy_in_registers(const char* label, const ExecutionSpace& space, const Logits& logits,
-                                const Targets& targets, double scale, const Losses& losses) {
+SWARD_FILE_LOCAL void cross_entropy_in_registers(const char* label, const ExecutionSpace& space, const Logits& logits,
+                                                 const Targets& targets, double scale, const Losses& losses) {
   using Stored = typename Logits::non_const_value_type;
   using Value = Real<Stored>;
   using Loss = typename Losses::non_const_value_type;
@@ -188,7 +189,8 @@ auto long_row_policy(const ExecutionSpace& space, std::size_t rows) {
 /// losses(i) = log(sum_j e^logits(i, j)) - logits(i, targets(i)). logits is b x vocabulary, targets and losses have b
 /// elements. A negative target is ignored (loss 0); one beyond the vocabulary gives NaN.
 template <class ExecutionSpace, class Logits, class Targets, class Losses>
-void cross_entropy(const ExecutionSpace& space, const Logits& logits, const Targets& targets, const Losses& losses) {
+SWARD_FILE_LOCAL void cross_entropy(const ExecutionSpace& space, const Logits& logits, const Targets& targets,
+                                    const Losses& losses) {
   using Value = Real<typename Logits::non_const_value_type>;
   using Loss = typename Losses::non_const_value_type;
   const char* const function = "Sward::cross_entropy";
@@ -217,8 +219,8 @@ void cross_entropy(const ExecutionSpace& space, const Logits& logits, const Targ
 /// Losses as cross_entropy, and in the same pass logits are overwritten by the gradient of `scale` times their sum:
 /// scale * (softmax(logits) - onehot(target)); zero where the target is negative. A gradient is rounded once.
 template <class ExecutionSpace, class Targets, class Logits, class Losses>
-void cross_entropy_backward(const ExecutionSpace& space, const Targets& targets, double scale, const Logits& logits,
-                            const Losses& losses) {
+SWARD_FILE_LOCAL void cross_entropy_backward(const ExecutionSpace& space, const Targets& targets, double scale,
+                                             const Logits& logits, const Losses& losses) {
   using Stored = typename Logits::non_const_value_type;
   using Value = Real<Stored>;
   using Loss = typename Losses::non_const_value_type;

@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_CopyRows.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -11,7 +12,8 @@ namespace Sward {
 /// output(i, :) = table(tokens(i), :). table is vocabulary x n, tokens has b elements, output is b x n.
 /// A token outside the vocabulary gives a row of NaN.
 template <class ExecutionSpace, class Table, class Tokens, class Output>
-void embedding(const ExecutionSpace& space, const Table& table, const Tokens& tokens, const Output& output) {
+SWARD_FILE_LOCAL void embedding(const ExecutionSpace& space, const Table& table, const Tokens& tokens,
+                                const Output& output) {
   static_assert(Table::rank() == 2 && Tokens::rank() == 1 && Output::rank() == 2,
                 "Sward::embedding: table and output must be matrices, tokens a vector");
   require_extents("Sward::embedding", "output", {output.extent(0), output.extent(1)},

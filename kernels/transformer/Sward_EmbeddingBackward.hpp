@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
@@ -52,8 +53,8 @@ struct PositionsByToken {
 /// Sorts by counting. Atomic counters make any order of a token's positions, and each position then finds its place by
 /// counting those before it.
 template <class ExecutionSpace, class Tokens, class Workspace>
-PositionsByToken<Tokens, Workspace> sort_by_token(const ExecutionSpace& space, const Tokens& tokens, int vocabulary,
-                                                  const Workspace& workspace) {
+SWARD_FILE_LOCAL PositionsByToken<Tokens, Workspace> sort_by_token(const ExecutionSpace& space, const Tokens& tokens,
+                                                                   int vocabulary, const Workspace& workspace) {
   const PositionsByToken<Tokens, Workspace> sorted(tokens, vocabulary, workspace);
   using Range = Kokkos::RangePolicy<ExecutionSpace>;
   const int count = static_cast<int>(tokens.extent(0));
@@ -89,8 +90,8 @@ PositionsByToken<Tokens, Workspace> sort_by_token(const ExecutionSpace& space, c
 /// many places as a thread has lanes. A thread adds a token's gradients alone unless there are more of them than that;
 /// then all threads of the team have their share.
 template <int N, class ExecutionSpace, class Sorted, class OutputGradient, class TableGradient>
-void add_sorted_gradients(const ExecutionSpace& space, const Sorted& sorted, const OutputGradient& output_gradient,
-                          const TableGradient& table_gradient) {
+SWARD_FILE_LOCAL void add_sorted_gradients(const ExecutionSpace& space, const Sorted& sorted,
+                                           const OutputGradient& output_gradient, const TableGradient& table_gradient) {
   using Scalar = typename TableGradient::non_const_value_type;
   using Value = Real<Scalar>;
   constexpr int lanes = vector_lanes<ExecutionSpace>;
@@ -166,8 +167,9 @@ void add_sorted_gradients(const ExecutionSpace& space, const Sorted& sorted, con
 /// vocabulary are passed over. workspace has embedding_workspace_size(b, vocabulary) integers. The order of each sum is
 /// fixed: that of i on hosts; on GPUs that of i too up to 32 times a token, and then of i modulo 8.
 template <class ExecutionSpace, class Tokens, class OutputGradient, class Workspace, class TableGradient>
-void embedding_backward(const ExecutionSpace& space, const Tokens& tokens, const OutputGradient& output_gradient,
-                        const Workspace& workspace, const TableGradient& table_gradient) {
+SWARD_FILE_LOCAL void embedding_backward(const ExecutionSpace& space, const Tokens& tokens,
+                                         const OutputGradient& output_gradient, const Workspace& workspace,
+                                         const TableGradient& table_gradient) {
   static_assert(
       TableGradient::rank() == 2 && Tokens::rank() == 1 && OutputGradient::rank() == 2 && Workspace::rank() == 1,
       "Sward::embedding_backward: the gradients must be matrices, tokens and workspace vectors");

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -12,8 +13,8 @@ namespace Sward {
 /// rms_norm for rows of up to N * count * lanes elements: a thread with its lanes holds a row in registers, so that it
 /// is read once.
 template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
-void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
-                           const InverseRms& inverse_rms, const Output& output) {
+SWARD_FILE_LOCAL void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight,
+                                            double epsilon, const InverseRms& inverse_rms, const Output& output) {
   using Scalar = typename Output::non_const_value_type;
   using Stored = typename Input::non_const_value_type;
   using Sum = SumTerm<Stored>;
@@ -68,8 +69,8 @@ void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, cons
 
 /// rms_norm for rows of any length, which are read twice.
 template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
-void rms_norm_in_two_passes(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
-                            const InverseRms& inverse_rms, const Output& output) {
+SWARD_FILE_LOCAL void rms_norm_in_two_passes(const ExecutionSpace& space, const Input& input, const Weight& weight,
+                                             double epsilon, const InverseRms& inverse_rms, const Output& output) {
   using Scalar = typename Output::non_const_value_type;
   using Sum = SumTerm<typename Input::non_const_value_type>;
   const int columns = static_cast<int>(input.extent(1));

@@ -8,6 +8,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_ColumnSlice.hpp"
 #include "Sward_ColumnSums.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -39,9 +40,10 @@ struct RmsNormAdded {
 /// x)).
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
           class Wanted>
-void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                             const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
-                             const Wanted& wanted, bool is_added) {
+SWARD_FILE_LOCAL void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient,
+                                              const Input& input, const Weight& weight, const InverseRms& inverse_rms,
+                                              const InputGradient& input_gradient, const Wanted& wanted,
+                                              bool is_added) {
   using Scalar = typename InputGradient::non_const_value_type;
   using Sum = SumTerm<typename Input::non_const_value_type>;
   const int columns = static_cast<int>(input.extent(1));
@@ -75,8 +77,9 @@ void rms_norm_input_gradient(const ExecutionSpace& space, const OutputGradient& 
 
 /// The part of rms_norm_backward for the weight: weight_gradient(j) (+)= sum_i dY(i, j) x(i, j) inverse(i).
 template <class ExecutionSpace, class OutputGradient, class Input, class InverseRms, class WeightGradient>
-void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
-                              const InverseRms& inverse_rms, const WeightGradient& weight_gradient, bool is_added) {
+SWARD_FILE_LOCAL void rms_norm_weight_gradient(const ExecutionSpace& space, const OutputGradient& output_gradient,
+                                               const Input& input, const InverseRms& inverse_rms,
+                                               const WeightGradient& weight_gradient, bool is_added) {
   using Scalar = typename WeightGradient::non_const_value_type;
   column_sums(
       "Sward::rms_norm_backward::weight", space, static_cast<int>(input.extent(0)), static_cast<int>(input.extent(1)),
@@ -123,11 +126,11 @@ bool uses_rms_norm_gradients(const OutputGradient& output_gradient, const Input&
 /// rms_norm_backward in one pass over the matrices, and one over the partial sums.
 template <class ExecutionSpace, class OutputGradient, class Input, class Weight, class InverseRms, class InputGradient,
           class Partials, class WeightGradient, class Wanted>
-void rms_norm_backward_in_one_pass(const ExecutionSpace& space, const OutputGradient& output_gradient,
-                                   const Input& input, const Weight& weight, const InverseRms& inverse_rms,
-                                   const InputGradient& input_gradient, const Partials& partials,
-                                   const WeightGradient& weight_gradient, const Wanted& wanted,
-                                   const RmsNormAdded& added) {
+SWARD_FILE_LOCAL void rms_norm_backward_in_one_pass(const ExecutionSpace& space, const OutputGradient& output_gradient,
+                                                    const Input& input, const Weight& weight,
+                                                    const InverseRms& inverse_rms, const InputGradient& input_gradient,
+                                                    const Partials& partials, const WeightGradient& weight_gradient,
+                                                    const Wanted& wanted, const RmsNormAdded& added) {
   using Element = DeviceElement<typename Input::non_const_value_type>;
   using Value = typename WeightGradient::non_const_value_type;
   const auto elements = [](const auto& view) { return reinterpret_cast<const Element*>(view.data()); };

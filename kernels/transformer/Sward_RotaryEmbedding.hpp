@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_RotaryScaling.hpp"
@@ -13,8 +14,8 @@ namespace Sward {
 /// cosine(t, i) and sine(t, i) of the angle t * f(i) for positions t and pairs i, where f(i) is the frequency
 /// theta^(-2i / head) after scaling; T x head/2 each. The angles are taken in double.
 template <class ExecutionSpace, class Table>
-void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling& scaling, const Table& cosine,
-                  const Table& sine) {
+SWARD_FILE_LOCAL void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling& scaling,
+                                   const Table& cosine, const Table& sine) {
   static_assert(Table::rank() == 2, "Sward::rotary_table: the tables must be matrices");
   using Scalar = typename Table::non_const_value_type;
   require_extents("Sward::rotary_table", "sine", {sine.extent(0), sine.extent(1)},
@@ -39,8 +40,9 @@ void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling
 
 /// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes.
 template <int N, class ExecutionSpace, class Table, class Values>
-void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine,
-                         int heads, const Values& x, Real<typename Values::non_const_value_type> direction) {
+SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
+                                          const Table& sine, int heads, const Values& x,
+                                          Real<typename Values::non_const_value_type> direction) {
   using Scalar = typename Values::non_const_value_type;
   constexpr int lanes = vector_lanes<ExecutionSpace>;
   constexpr int count = 2;
@@ -93,8 +95,9 @@ void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const T
 
 /// Turns every pair (x_i, x_{i + head/2}) of every head by `direction` times the angle of the token's position.
 template <class ExecutionSpace, class Table, class Values>
-void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine, int heads,
-                  const Values& x, Real<typename Values::non_const_value_type> direction) {
+SWARD_FILE_LOCAL void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
+                                   const Table& sine, int heads, const Values& x,
+                                   Real<typename Values::non_const_value_type> direction) {
   static_assert(Table::rank() == 2 && Values::rank() == 2, "Sward::rotary_embedding: the operands must be matrices");
   using Scalar = typename Values::non_const_value_type;
   const int pairs = static_cast<int>(cosine.extent(1));

@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -36,7 +37,7 @@ struct SwigluGradient {
 
 /// swiglu in packs of N.
 template <int N, class ExecutionSpace, class Gate, class Up, class Output>
-void swiglu_packs(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
+SWARD_FILE_LOCAL void swiglu_packs(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
   using Scalar = typename Output::non_const_value_type;
   constexpr int count = 2;
   using Places = PackPlaces<N, count>;
@@ -68,7 +69,7 @@ void swiglu_packs(const ExecutionSpace& space, const Gate& gate, const Up& up, c
 /// output = silu(gate) * up, silu(x) = x / (1 + e^-x), element by element; all b x n.
 /// Source: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 template <class ExecutionSpace, class Gate, class Up, class Output>
-void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
+SWARD_FILE_LOCAL void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
   static_assert(Gate::rank() == 2 && Up::rank() == 2 && Output::rank() == 2,
                 "Sward::swiglu: the operands must be matrices");
   using Scalar = typename Output::non_const_value_type;
@@ -98,9 +99,9 @@ void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const O
 
 /// swiglu_backward in packs of N.
 template <int N, class ExecutionSpace, class Gate, class Up, class OutputGradient, class GateGradient, class UpGradient>
-void swiglu_backward_packs(const ExecutionSpace& space, const Gate& gate, const Up& up,
-                           const OutputGradient& output_gradient, const GateGradient& gate_gradient,
-                           const UpGradient& up_gradient) {
+SWARD_FILE_LOCAL void swiglu_backward_packs(const ExecutionSpace& space, const Gate& gate, const Up& up,
+                                            const OutputGradient& output_gradient, const GateGradient& gate_gradient,
+                                            const UpGradient& up_gradient) {
   using Scalar = typename GateGradient::non_const_value_type;
   constexpr int count = 2;
   using Places = PackPlaces<N, count>;
@@ -139,8 +140,9 @@ void swiglu_backward_packs(const ExecutionSpace& space, const Gate& gate, const 
 
 /// Gradients of swiglu with respect to gate and up; all b x n. They are overwritten, and may be gate and up themselves.
 template <class ExecutionSpace, class Gate, class Up, class OutputGradient, class GateGradient, class UpGradient>
-void swiglu_backward(const ExecutionSpace& space, const Gate& gate, const Up& up, const OutputGradient& output_gradient,
-                     const GateGradient& gate_gradient, const UpGradient& up_gradient) {
+SWARD_FILE_LOCAL void swiglu_backward(const ExecutionSpace& space, const Gate& gate, const Up& up,
+                                      const OutputGradient& output_gradient, const GateGradient& gate_gradient,
+                                      const UpGradient& up_gradient) {
   static_assert(Gate::rank() == 2 && Up::rank() == 2 && OutputGradient::rank() == 2 && GateGradient::rank() == 2 &&
                     UpGradient::rank() == 2,
                 "Sward::swiglu_backward: the operands must be matrices");

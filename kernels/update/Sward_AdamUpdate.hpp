@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_AdamBlock.hpp"
+#include "Sward_FileLocal.hpp"
 
 namespace Sward {
 
@@ -10,8 +11,9 @@ namespace Sward {
 /// to apply_row_update. `step_output` may be the gradient itself. Moments are matrices of float, double or BFloat16, or
 /// MomentCodes; `rounding` says what the latter two draw with. Asynchronous on `space`. Throws ExtentError.
 template <class ExecutionSpace, class Gradient, class First, class Second, class StepOutput>
-void adam_update(const ExecutionSpace& space, const AdamStep& step, const Rounding& rounding, const Gradient& gradient,
-                 const First& first_moment, const Second& second_moment, const StepOutput& step_output) {
+SWARD_FILE_LOCAL void adam_update(const ExecutionSpace& space, const AdamStep& step, const Rounding& rounding,
+                                  const Gradient& gradient, const First& first_moment, const Second& second_moment,
+                                  const StepOutput& step_output) {
   using Output = typename StepOutput::non_const_value_type;
   using Steps = LaneValues<ExecutionSpace, StepOutput>;
   const char* const function = "Sward::adam_update";

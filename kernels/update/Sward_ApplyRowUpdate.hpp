@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_ElementBlock.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_SelectedWeights.hpp"
@@ -11,8 +12,8 @@
 namespace Sward {
 
 template <class ExecutionSpace, class Step, class Weight>
-void apply_to_rows(const char* label, const ExecutionSpace& space,
-                   const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
+SWARD_FILE_LOCAL void apply_to_rows(const char* label, const ExecutionSpace& space,
+                                    const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
   using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
   const int columns = static_cast<int>(step.extent(1));
   const bool in_packs = moves_in_packs<ExecutionSpace>(step);
@@ -49,8 +50,8 @@ void apply_to_rows(const char* label, const ExecutionSpace& space,
 }
 
 template <class ExecutionSpace, class Step, class Weight>
-void apply_to_columns(const char* label, const ExecutionSpace& space,
-                      const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
+SWARD_FILE_LOCAL void apply_to_columns(const char* label, const ExecutionSpace& space,
+                                       const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
   using Value = typename SelectedWeights<ExecutionSpace, Weight>::Value;
   const int rank = static_cast<int>(step.extent(1));
   const auto policy = row_policy(space, static_cast<int>(step.extent(0)));

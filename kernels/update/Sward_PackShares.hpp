@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 #include "Sward_WeightShares.hpp"
 
@@ -12,8 +13,8 @@ namespace Sward {
 /// where a rank has nothing. `pieces` is ranks x shares.piece_size(), for one rank or for several that follow each
 /// other, and may round to another type. Asynchronous on `space`. Throws ExtentError.
 template <class ExecutionSpace, class Matrix, class Pieces>
-void pack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares, int first,
-                 const Pieces& pieces) {
+SWARD_FILE_LOCAL void pack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares,
+                                  int first, const Pieces& pieces) {
   static_assert(Pieces::rank() == 2, "Sward::pack_shares: the pieces must be rows of a matrix");
   using Element = typename Pieces::non_const_value_type;
   const char* const function = "Sward::pack_shares";

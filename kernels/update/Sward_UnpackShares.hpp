@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_TeamChunks.hpp"
 #include "Sward_WeightShares.hpp"
 
@@ -15,8 +16,8 @@ inline constexpr int from_all_ranks = -1;
 /// pack_shares took on each of them. `pieces` is ranks x shares.piece_size(). Asynchronous on `space`. Throws
 /// ExtentError.
 template <class ExecutionSpace, class Matrix, class Pieces>
-void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares, int own,
-                   const Pieces& pieces) {
+SWARD_FILE_LOCAL void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares,
+                                    int own, const Pieces& pieces) {
   static_assert(Pieces::rank() == 2, "Sward::unpack_shares: the pieces must be rows of a matrix");
   const char* const function = "Sward::unpack_shares";
   require_extents(function, "pieces", {pieces.extent(1)}, {shares.piece_size()});

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "Sward_Check.hpp"
+#include "Sward_FileLocal.hpp"
 #include "Sward_RowUpdate.hpp"
 
 namespace Sward {
@@ -62,7 +63,8 @@ struct TeamShares {
 
 /// Launches all updates of a batch at once. Asynchronous on `space`.
 template <class ExecutionSpace, class Update, int capacity>
-void launch_updates(const char* label, const ExecutionSpace& space, const UpdateBatch<Update, capacity>& batch) {
+SWARD_FILE_LOCAL void launch_updates(const char* label, const ExecutionSpace& space,
+                                     const UpdateBatch<Update, capacity>& batch) {
   static_assert(capacity <= updates_of_a_launch<Update>,
                 "Sward: the updates do not fit into the arguments of a launch");
   const TeamShares<capacity> shares(space, batch);
