@@ -9,7 +9,7 @@ function(sward_set_warnings target)
     $<$<BOOL:${SWARD_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
-# Of the libraries that hold compiled kernels.
+# Of targets whose own files hold compiled kernels and are to be fast.
 function(sward_set_source_options target)
   sward_set_warnings(${target})
   # Without these a square root has to set errno, and a choice between two numbers may raise no exception that the one not

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -40,6 +41,19 @@ cudaEvent_t create_event(unsigned flags = cudaEventDisableTiming) {
   return event;
 }
 
+/// The caller's communicator, whose ranks must be those of the group.
+ncclComm_t require_same_ranks(const ProcessGroup& host, ncclComm_t callers) {
+  int rank = 0;
+  int size = 0;
+  check_nccl(ncclCommUserRank(callers, &rank), "ncclCommUserRank");
+  check_nccl(ncclCommCount(callers, &size), "ncclCommCount");
+  if (rank != host.rank() || size != host.size())
+    throw CommunicationError("the caller's NCCL communicator has rank " + std::to_string(rank) + " of " +
+                             std::to_string(size) + ", its group " + std::to_string(host.rank()) + " of " +
+                             std::to_string(host.size()));
+  return callers;
+}
+
 double milliseconds_between(cudaEvent_t begin, cudaEvent_t end) {
   float milliseconds = 0;
   check_cuda(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
@@ -62,7 +76,8 @@ DeviceAddress device_address() {
   DeviceAddress address{};
   check_cuda(cudaDeviceGetPCIBusId(address.data(), 32, device), "cudaDeviceGetPCIBusId");
   // Devices of two nodes may have the same number there.
-  ::gethostname(address.data() + 32, 63);
+  if (::gethostname(address.data() + 32, address.size() - 32) != 0)
+    throw CommunicationError("gethostname: " + std::string(std::strerror(errno)));
   return address;
 }
 
@@ -74,18 +89,11 @@ Communicator<NcclSpace>::Communicator(const ProcessGroup& host)
 }
 
 Communicator<NcclSpace>::Communicator(const ProcessGroup& host, ncclComm_t callers)
-    : host_(&host), communicator_(callers), is_callers_(true), stream_(create_stream()), filled_(create_event()) {
-  int rank = 0;
-  int size = 0;
-  check_nccl(ncclCommUserRank(callers, &rank), "ncclCommUserRank");
-  check_nccl(ncclCommCount(callers, &size), "ncclCommCount");
-  if (rank == host.rank() && size == host.size()) return;
-  communicator_ = nullptr;
-  release();
-  throw CommunicationError("the caller's NCCL communicator has rank " + std::to_string(rank) + " of " +
-                           std::to_string(size) + ", its group " + std::to_string(host.rank()) + " of " +
-                           std::to_string(host.size()));
-}
+    : host_(&host),
+      communicator_(require_same_ranks(host, callers)),
+      is_callers_(true),
+      stream_(create_stream()),
+      filled_(create_event()) {}
 
 Communicator<NcclSpace>::Communicator(Communicator&& other) noexcept
     : host_(other.host_),

@@ -23,7 +23,7 @@ void check_nccl(ncclResult_t code, const char* call);
 void check_cuda(cudaError_t code, const char* call);
 
 /// Where a device is: on the bus of its node, and the node's name. No other device has the same.
-using DeviceAddress = std::array<char, 96>;
+using DeviceAddress = std::array<char, 128>;
 
 /// Of the device that is current.
 DeviceAddress device_address();

@@ -27,6 +27,21 @@ CallerGroup callers_group(const Communicator<MpiSpace>& mpi) {
           }};
 }
 
+TEST(CallerGroup, AddsUpNumbersOfAllRanksThroughMessages) {
+  const Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
+  const CallerGroup group = callers_group(mpi);
+  const double ranks = group.size();
+  EXPECT_EQ(group.sum(0.5 + group.rank()), ranks * 0.5 + ranks * (ranks - 1) / 2);
+  const std::uint64_t large = 0xfedcba9876543210U;
+  const auto rank = static_cast<std::uint64_t>(group.rank());
+  EXPECT_EQ(group.minimum(large + rank), large);
+  EXPECT_EQ(group.maximum(large + rank), large + static_cast<std::uint64_t>(group.size()) - 1);
+  group.barrier();
+  if (group.size() > 1) {
+    EXPECT_THROW(group.broadcast("text", 0), std::logic_error);
+  }
+}
+
 GrassOptimizerOptions small_options() {
   GrassOptimizerOptions options;
   options.grass.rank = 3;
