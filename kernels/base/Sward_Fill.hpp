@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -33,8 +34,8 @@ SWARD_FILE_LOCAL void fill_packs(const ExecutionSpace& space, const View& view,
 
 /// Sets every element of a vector or matrix. Asynchronous on `space`; unlike Kokkos::deep_copy it carries our label.
 template <class ExecutionSpace, class View>
-SWARD_FILE_LOCAL void fill(const ExecutionSpace& space, const View& view,
-                           Real<typename View::non_const_value_type> value) {
+SWARD_FILE_LOCAL void fill(const ExecutionSpace& space, const View& view, RealOf<View> value) {
+  static_assert(is_written<ExecutionSpace, View>());
   static_assert(View::rank() == 1 || View::rank() == 2, "Sward::fill: the view must have rank 1 or 2");
   using Scalar = typename View::non_const_value_type;
   const auto stored = static_cast<Scalar>(value);

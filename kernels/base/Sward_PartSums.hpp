@@ -8,6 +8,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -73,6 +74,7 @@ template <class ExecutionSpace, class Values, class Partials, class Sums, class 
 SWARD_FILE_LOCAL void part_sums(const char* function, const ExecutionSpace& space, const Values& values,
                                 const VectorParts& parts, const Partials& partials, const Sums& sums,
                                 const Term& term) {
+  static_assert(are_inputs<ExecutionSpace, Values>() && are_outputs<ExecutionSpace, Partials, Sums>());
   static_assert(Values::rank() == 1 && Partials::rank() == 1 && Sums::rank() == 1,
                 "Sward::part_sums: values, partials and sums must be vectors");
   constexpr int N = runs_on_host<ExecutionSpace> ? 1 : pack_size<typename Values::non_const_value_type>;
@@ -93,9 +95,9 @@ SWARD_FILE_LOCAL void part_sums(const char* function, const ExecutionSpace& spac
         const std::size_t first = share * static_cast<std::size_t>(team.league_rank() % slices);
         const std::size_t begin = parts.begin(part) + (first < length ? first : length);
         const std::size_t end = first + share < length ? parts.begin(part) + first + share : parts.ends[part];
-        const bool is_aligned = reinterpret_cast<std::uintptr_t>(&values(0) + begin) % 16 == 0;
-        const double sum = is_aligned ? team_slice_sum<N>(team, values, begin, end, term)
-                                      : team_slice_sum<1>(team, values, begin, end, term);
+        const bool is_packed = values.stride(0) == 1 && reinterpret_cast<std::uintptr_t>(&values(0) + begin) % 16 == 0;
+        const double sum = is_packed ? team_slice_sum<N>(team, values, begin, end, term)
+                                     : team_slice_sum<1>(team, values, begin, end, term);
         Kokkos::single(Kokkos::PerTeam(team), [&] { partials(team.league_rank()) = sum; });
       });
   Kokkos::parallel_for(

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -12,8 +13,7 @@ namespace Sward {
 
 /// scale in packs of N.
 template <int N, class ExecutionSpace, class View>
-SWARD_FILE_LOCAL void scale_packs(const ExecutionSpace& space, const View& view,
-                                  Real<typename View::non_const_value_type> factor) {
+SWARD_FILE_LOCAL void scale_packs(const ExecutionSpace& space, const View& view, RealOf<View> factor) {
   using Scalar = typename View::non_const_value_type;
   constexpr int count = 4;
   using Places = PackPlaces<N, count>;
@@ -40,8 +40,8 @@ SWARD_FILE_LOCAL void scale_packs(const ExecutionSpace& space, const View& view,
 
 /// Multiplies every element of a matrix by a factor. Asynchronous on `space`.
 template <class ExecutionSpace, class View>
-SWARD_FILE_LOCAL void scale(const ExecutionSpace& space, const View& view,
-                            Real<typename View::non_const_value_type> factor) {
+SWARD_FILE_LOCAL void scale(const ExecutionSpace& space, const View& view, RealOf<View> factor) {
+  static_assert(are_outputs<ExecutionSpace, View>());
   static_assert(View::rank() == 2, "Sward::scale: the view must be a matrix");
   using Scalar = typename View::non_const_value_type;
   if constexpr (runs_on_host<ExecutionSpace>) {

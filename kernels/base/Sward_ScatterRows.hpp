@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -13,6 +14,8 @@ namespace Sward {
 template <class ExecutionSpace, class Source, class Rows, class Target>
 SWARD_FILE_LOCAL void scatter_rows(const ExecutionSpace& space, const Source& source, const Rows& rows,
                                    const Target& target) {
+  static_assert(are_inputs<ExecutionSpace, Source>() && is_number_list<ExecutionSpace, Rows>() &&
+                are_outputs<ExecutionSpace, Target>());
   static_assert(Source::rank() == 2 && Rows::rank() == 1 && Target::rank() == 2,
                 "Sward::scatter_rows: source and target must be matrices, rows a vector");
   const char* const function = "Sward::scatter_rows";

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -132,7 +133,8 @@ std::vector<cublasLtMatmulAlgo_t> propose(cublasLtHandle_t handle, const CublasL
   return algorithms;
 }
 
-/// Handle, scratch and chosen algorithms of this process, for the device that is current when it is first used.
+/// Handle, scratch and chosen algorithms of this process, for the device that is current when it is first used. Threads
+/// queue their products one after the other, since those in 8 bits put their scales into the shared description.
 class CublasLt {
  public:
   static CublasLt& instance() {
@@ -142,15 +144,20 @@ class CublasLt {
   }
 
   void multiply(cudaStream_t stream, const CublasLtProduct& p, float alpha, float beta, const CublasLtOperands& o) {
+    const std::lock_guard lock(mutex_);
     const Entry& entry = find(stream, p, alpha, beta, o);
     set_scales(p, entry.description, o);
     run(stream, p, entry, entry.algorithm, alpha, beta, o);
     ++count_;
   }
 
-  std::uint64_t count() const { return count_; }
+  std::uint64_t count() const {
+    const std::lock_guard lock(mutex_);
+    return count_;
+  }
 
   std::vector<CublasLtChoice> choices() const {
+    const std::lock_guard lock(mutex_);
     std::vector<CublasLtChoice> all;
     for (const auto& [product, entry] : entries_) {
       CublasLtChoice choice{product, {}};
@@ -162,6 +169,7 @@ class CublasLt {
   }
 
   void restore(const std::vector<CublasLtChoice>& choices) {
+    const std::lock_guard lock(mutex_);
     for (const CublasLtChoice& choice : choices) {
       Entry entry{describe(choice.product), {}};
       std::memcpy(entry.algorithm.data, choice.algorithm, sizeof(choice.algorithm));
@@ -236,6 +244,7 @@ class CublasLt {
     return memory;
   }
 
+  mutable std::mutex mutex_;
   cublasLtHandle_t handle_ = nullptr;
   std::map<cudaStream_t, void*> workspaces_;  // given back with the process's device context
   std::map<CublasLtProduct, Entry> entries_;

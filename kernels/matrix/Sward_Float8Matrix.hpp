@@ -5,6 +5,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_Float8.hpp"
+#include "Sward_Operands.hpp"
 
 namespace Sward {
 
@@ -24,9 +25,13 @@ struct Float8Matrix {
 };
 
 /// Throws ExtentError unless the matrix has these extents and a scale for each row.
-template <class Codes, class Scale>
+template <class ExecutionSpace, class Codes, class Scale>
 void require_float8_matrix(const char* function, const char* argument, const Float8Matrix<Codes, Scale>& matrix,
                            std::size_t rows, std::size_t columns) {
+  static_assert(are_operands<ExecutionSpace, Codes, Scale>());
+  static_assert(std::is_same_v<typename Codes::non_const_value_type, Float8> &&
+                    std::is_same_v<typename Scale::non_const_value_type, float>,
+                "Sward::Float8Matrix: codes must be of Float8, scales of float");
   static_assert(Codes::rank() == 2 && Scale::rank() == 1, "Sward::Float8Matrix: codes in a matrix, scales in a vector");
   require_extents(function, argument, {matrix.extent(0), matrix.extent(1)}, {rows, columns});
   require_extents(function, "scale", {matrix.scale.extent(0)}, {rows});

@@ -8,6 +8,7 @@
 #include "Sward_Copy.hpp"
 #include "Sward_DeviceMatrixProduct.hpp"
 #include "Sward_Float8Matrix.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_SmallMatrixProduct.hpp"
 
 namespace Sward {
@@ -25,11 +26,16 @@ inline constexpr std::size_t float8_extent = 16;
 template <class ExecutionSpace, class A, class B, class SView, class CView>
 void float8_product(const ExecutionSpace& space, const A& a, const B& b, float beta, const SView& source,
                     const CView& c) {
+  static_assert(are_inputs<ExecutionSpace, SView>() && are_outputs<ExecutionSpace, CView>());
   static_assert(SView::rank() == 2 && CView::rank() == 2, "Sward::float8_product: S and C must be matrices");
   static_assert(std::is_same_v<typename CView::non_const_value_type, BFloat16>,
                 "Sward::float8_product: C must be of BFloat16");
-  require_float8_matrix("Sward::float8_product", "A", a, c.extent(0), a.extent(1));
-  require_float8_matrix("Sward::float8_product", "B", b, c.extent(1), a.extent(1));
+  static_assert(std::is_same_v<typename SView::non_const_value_type, BFloat16>,
+                "Sward::float8_product: S must be of BFloat16");
+  static_assert(are_row_major<decltype(a.codes), decltype(b.codes), SView, CView>,
+                "Sward::float8_product: A, B, S and C must be row-major");
+  require_float8_matrix<ExecutionSpace>("Sward::float8_product", "A", a, c.extent(0), a.extent(1));
+  require_float8_matrix<ExecutionSpace>("Sward::float8_product", "B", b, c.extent(1), a.extent(1));
   require_extents("Sward::float8_product", "S", {source.extent(0), source.extent(1)}, {c.extent(0), c.extent(1)});
   require_extents("Sward::float8_product", "the rest of k and n by 16",
                   {a.extent(1) % float8_extent, c.extent(1) % float8_extent}, {0, 0});

@@ -3,12 +3,14 @@
 #include <KokkosBlas2_gemv.hpp>
 #include <KokkosBlas3_gemm.hpp>
 #include <Kokkos_Core.hpp>
+#include <mutex>
 
 #include "Sward_Check.hpp"
 #include "Sward_Copy.hpp"
 #include "Sward_DeviceMatrixProduct.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_HostMatrixProduct.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_Scale.hpp"
 #include "Sward_SmallMatrixProduct.hpp"
@@ -23,6 +25,13 @@ auto as_operand(const View& view) {
   return Kokkos::View<Scalar**, typename View::array_layout, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(view);
 }
 
+/// Kokkos Kernels has one handle of a device's library, on which it sets the stream of the product that it is to queue:
+/// two threads must not do so at once.
+inline std::unique_lock<std::mutex> lock_device_library() {
+  static std::mutex mutex;
+  return std::unique_lock(mutex);
+}
+
 /// The product by Kokkos Kernels, which hands it to a vendor's library where it has one.
 template <class ExecutionSpace, class AView, class BView, class CView>
 void library_matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
@@ -32,6 +41,7 @@ void library_matrix_product(const ExecutionSpace& space, Transpose transpose_a, 
   const auto a_operand = as_operand<ExecutionSpace, const Scalar>(a);
   const auto b_operand = as_operand<ExecutionSpace, const Scalar>(b);
   const auto c_operand = as_operand<ExecutionSpace, Scalar>(c);
+  const auto lock = runs_on_host<ExecutionSpace> ? std::unique_lock<std::mutex>() : lock_device_library();
   if (transpose_a == Transpose::no && transpose_b == Transpose::no && c.extent(1) == 1) {
     // Kokkos Kernels takes the one column of B and of C to be contiguous, which in a range of columns it is not.
     KokkosBlas::gemv(space, "N", alpha, a_operand, Kokkos::subview(b_operand, Kokkos::ALL, 0), beta,
@@ -50,13 +60,18 @@ void library_matrix_product(const ExecutionSpace& space, Transpose transpose_a, 
 /// NaN included. S may be C. Rows may be strided (row and column ranges of a row-major matrix). Throws ExtentError when
 /// the extents do not fit together.
 template <class ExecutionSpace, class AView, class BView, class SView, class CView>
-void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
-                    Real<typename CView::non_const_value_type> alpha, const AView& a, const BView& b,
-                    Real<typename CView::non_const_value_type> beta, const SView& source, const CView& c) {
+void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b, RealOf<CView> alpha,
+                    const AView& a, const BView& b, RealOf<CView> beta, const SView& source, const CView& c) {
+  static_assert(are_inputs<ExecutionSpace, AView, BView, SView>() && are_outputs<ExecutionSpace, CView>());
   static_assert(AView::rank() == 2 && BView::rank() == 2 && SView::rank() == 2 && CView::rank() == 2,
                 "Sward::matrix_product: A, B, S and C must be matrices");
   using Scalar = typename CView::non_const_value_type;
   using Factor = typename AView::non_const_value_type;
+  static_assert(std::is_same_v<typename BView::non_const_value_type, Factor> &&
+                    std::is_same_v<typename SView::non_const_value_type, Scalar> &&
+                    (std::is_same_v<Factor, Scalar> || std::is_same_v<Factor, BFloat16>),
+                "Sward::matrix_product: A and B must be of one type, and C and S of that type too, unless it is "
+                "BFloat16");
   const bool a_is_transposed = transpose_a == Transpose::yes;
   const bool b_is_transposed = transpose_b == Transpose::yes;
   const std::size_t inner = a.extent(a_is_transposed ? 0 : 1);
@@ -92,9 +107,8 @@ void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpos
 
 /// C = alpha op(A) op(B) + beta C.
 template <class ExecutionSpace, class AView, class BView, class CView>
-void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b,
-                    Real<typename CView::non_const_value_type> alpha, const AView& a, const BView& b,
-                    Real<typename CView::non_const_value_type> beta, const CView& c) {
+void matrix_product(const ExecutionSpace& space, Transpose transpose_a, Transpose transpose_b, RealOf<CView> alpha,
+                    const AView& a, const BView& b, RealOf<CView> beta, const CView& c) {
   matrix_product(space, transpose_a, transpose_b, alpha, a, b, beta, c, c);
 }
 

@@ -5,6 +5,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_Float8Matrix.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -130,11 +131,13 @@ void quantize_rows_in_two_passes(const ExecutionSpace& space, const Input& input
 /// not finite becomes NaN all over. Asynchronous on `space`.
 template <class ExecutionSpace, class Input, class Factors, class Output>
 void quantize_rows(const ExecutionSpace& space, const Input& input, const Factors& factors, const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Input>());
   static_assert(Input::rank() == 2, "Sward::quantize_rows: the input must be a matrix");
-  require_float8_matrix("Sward::quantize_rows", "Q", output, input.extent(0), input.extent(1));
+  require_float8_matrix<ExecutionSpace>("Sward::quantize_rows", "Q", output, input.extent(0), input.extent(1));
   bool factors_are_packable = true;
   constexpr int N = pack_size<typename Input::non_const_value_type>;
   if constexpr (!std::is_same_v<Factors, NoFactors>) {
+    static_assert(are_inputs<ExecutionSpace, Factors>());
     require_extents("Sward::quantize_rows", "f", {factors.extent(0)}, {input.extent(1)});
     factors_are_packable = is_packable<N>(factors);
   }

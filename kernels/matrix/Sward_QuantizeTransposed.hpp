@@ -6,6 +6,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
 #include "Sward_Float8.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -111,6 +112,7 @@ SWARD_FILE_LOCAL void quantize_tiles_in_scratch(const ExecutionSpace& space, con
 /// rows fit (quantize_rows), Q is n x m and of Float8. Asynchronous on `space`.
 template <class ExecutionSpace, class Input, class Scale, class Output>
 void quantize_transposed(const ExecutionSpace& space, const Input& input, const Scale& scale, const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Input, Scale>() && is_written<ExecutionSpace, Output>());
   static_assert(Input::rank() == 2 && Scale::rank() == 1 && Output::rank() == 2,
                 "Sward::quantize_transposed: W and Q must be matrices, s a vector");
   require_extents("Sward::quantize_transposed", "s", {scale.extent(0)}, {input.extent(0)});

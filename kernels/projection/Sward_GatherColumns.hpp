@@ -2,7 +2,9 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -36,10 +38,14 @@ SWARD_FILE_LOCAL void gather_columns_of_rows(const char* label, const ExecutionS
       });
 }
 
-/// target(i, s) = source(i, columns(s)). Asynchronous on `space`.
+/// target(i, s) = source(i, columns(s)). Asynchronous on `space`. Throws ExtentError, which names the label.
 template <class ExecutionSpace, class Columns, class Source, class Target>
 SWARD_FILE_LOCAL void gather_columns(const char* label, const ExecutionSpace& space, const Columns& columns,
                                      const Source& source, const Target& target) {
+  static_assert(is_number_list<ExecutionSpace, Columns>() && are_inputs<ExecutionSpace, Source>() &&
+                are_outputs<ExecutionSpace, Target>());
+  require_extents(label, "the gathered columns", {target.extent(0), target.extent(1)},
+                  {source.extent(0), columns.extent(0)});
   if constexpr (!runs_on_host<ExecutionSpace>) {
     gather_columns_of_rows(label, space, columns, source, target);
   } else {

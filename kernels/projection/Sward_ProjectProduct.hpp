@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_GatherColumns.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_ProjectGathered.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -18,7 +19,9 @@ namespace Sward {
 template <class ExecutionSpace, class OutputGradient, class Input, class Gathered, class Gradient>
 void project_product(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
                      const OutputGradient& output_gradient, const Input& input, const Gathered& gathered,
-                     Real<typename Gradient::non_const_value_type> beta, const Gradient& gradient) {
+                     RealOf<Gradient> beta, const Gradient& gradient) {
+  static_assert(are_inputs<ExecutionSpace, OutputGradient, Input>() &&
+                are_outputs<ExecutionSpace, Gathered, Gradient>());
   static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Gathered::rank() == 2 && Gradient::rank() == 2,
                 "Sward::project_product: the operands must be matrices");
   const char* const function = "Sward::project_product";
@@ -28,6 +31,9 @@ void project_product(const ExecutionSpace& space, const RowSelection<ExecutionSp
                   {static_cast<std::size_t>(selection.extent)});
   require_extents(function, "gathered", {gathered.extent(0), gathered.extent(1)},
                   {input.extent(0), selection.rows.extent(0)});
+  require_extents(
+      function, "gradient", {gradient.extent(0), gradient.extent(1)},
+      {by_rows ? gathered.extent(1) : output_gradient.extent(1), by_rows ? input.extent(1) : gathered.extent(1)});
   if (by_rows) {
     gather_columns(function, space, selection.rows, output_gradient, gathered);
     project_gathered(space, selection.side, gathered, input, beta, gradient);

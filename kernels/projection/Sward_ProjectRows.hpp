@@ -6,6 +6,7 @@
 #include "Sward_CopyRows.hpp"
 #include "Sward_FileLocal.hpp"
 #include "Sward_GatherColumns.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_RowSelection.hpp"
 
 namespace Sward {
@@ -15,6 +16,7 @@ namespace Sward {
 template <class ExecutionSpace, class Values, class Compressed>
 SWARD_FILE_LOCAL void project_rows(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,
                                    const Values& values, const Compressed& compressed) {
+  static_assert(are_inputs<ExecutionSpace, Values>() && are_outputs<ExecutionSpace, Compressed>());
   static_assert(Values::rank() == 2 && Compressed::rank() == 2, "Sward::project_rows: the operands must be matrices");
   const char* const function = "Sward::project_rows";
   const bool by_rows = selection.side == Side::rows;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Philox.hpp"
 
 namespace Sward {
@@ -12,6 +13,7 @@ namespace Sward {
 /// depend on the backend or the number of threads. Asynchronous on `space`.
 template <class ExecutionSpace, class View>
 SWARD_FILE_LOCAL void normal_values(const ExecutionSpace& space, Draw draw, double deviation, const View& view) {
+  static_assert(are_outputs<ExecutionSpace, View>());
   static_assert(View::rank() == 2, "Sward::normal_values: the view must be a matrix");
   using Scalar = typename View::non_const_value_type;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace>;

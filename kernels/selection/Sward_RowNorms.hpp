@@ -5,6 +5,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_ColumnSums.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_TeamChunks.hpp"
 
@@ -30,6 +31,8 @@ SWARD_FILE_LOCAL void row_norms_of_packs(const ExecutionSpace& space, const Valu
 /// order that does not depend on the number of threads. Asynchronous on `space`.
 template <class ExecutionSpace, class Values, class Norms>
 SWARD_FILE_LOCAL void row_norms(const ExecutionSpace& space, const Values& values, Side side, const Norms& norms) {
+  static_assert(are_inputs<ExecutionSpace, Values>() && are_norms<ExecutionSpace, Norms>() &&
+                is_written<ExecutionSpace, Norms>());
   static_assert(Values::rank() == 2 && Norms::rank() == 1,
                 "Sward::row_norms: values must be a matrix and norms a vector");
   using Norm = typename Norms::non_const_value_type;

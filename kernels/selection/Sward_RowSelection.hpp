@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "Sward_Check.hpp"
+#include "Sward_Operands.hpp"
 
 namespace Sward {
 
@@ -48,10 +49,18 @@ struct SelectionWorkspace {
   List<int> counts;          ///< m
 };
 
+template <class ExecutionSpace, class Norms>
+constexpr bool are_norms() {
+  static_assert(is_operand<ExecutionSpace, Norms>());
+  static_assert(std::is_floating_point_v<typename Norms::non_const_value_type>, "Sward: norms must be float or double");
+  return true;
+}
+
 /// Throws unless norms, workspace and selection belong to the same matrix and 1 <= r <= m.
 template <class ExecutionSpace, class Norms>
 void check_selection(const char* function, const Norms& norms, const SelectionWorkspace<ExecutionSpace>& workspace,
                      const RowSelection<ExecutionSpace>& selection) {
+  static_assert(are_norms<ExecutionSpace, Norms>());
   static_assert(Norms::rank() == 1, "Sward: norms must be a vector");
   const auto extent = static_cast<std::size_t>(selection.extent);
   const std::size_t rank = selection.rows.extent(0);

@@ -8,6 +8,7 @@
 #include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Real.hpp"
 
 namespace Sward {
@@ -143,6 +144,8 @@ template <class ExecutionSpace, FirstKeyList FirstKeys, class Query, class Key, 
 void attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                const Query& query, const Key& key, const Value& value, const Output& output, const LogSumExp& logsumexp,
                const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
+  static_assert(are_first_keys<ExecutionSpace, FirstKeys>());
+  static_assert(are_inputs<ExecutionSpace, Query, Key, Value>() && are_outputs<ExecutionSpace, Output, LogSumExp>());
   const char* const function = "Sward::attention";
   check_attention_shape(function, shape);
   require_first_keys(function, first_keys, shape);

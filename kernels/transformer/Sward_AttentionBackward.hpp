@@ -7,6 +7,7 @@
 #include "Sward_CudnnPath.hpp"
 #include "Sward_Exponential.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Real.hpp"
 
 namespace Sward {
@@ -297,6 +298,9 @@ void attention_backward(const ExecutionSpace& space, const AttentionShape& shape
                         const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
                         const QueryGradient& query_gradient, const KeyGradient& key_gradient,
                         const ValueGradient& value_gradient, const AttentionWorkspace<ExecutionSpace>& workspace = {}) {
+  static_assert(are_first_keys<ExecutionSpace, FirstKeys>());
+  static_assert(are_inputs<ExecutionSpace, Query, Key, Value, Output, LogSumExp, OutputGradient>());
+  static_assert(are_outputs<ExecutionSpace, Delta, QueryGradient, KeyGradient, ValueGradient>());
   const char* const function = "Sward::attention_backward";
   check_attention_shape(function, shape);
   require_first_keys(function, first_keys, shape);

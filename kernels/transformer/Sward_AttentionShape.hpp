@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "Sward_Check.hpp"
+#include "Sward_Operands.hpp"
 
 namespace Sward {
 
@@ -36,6 +37,12 @@ concept FirstKeyList = std::is_same_v<T, WholeSequence> || requires {
   requires T::rank()
   == 1;
 };
+
+template <class ExecutionSpace, class FirstKeys>
+constexpr bool are_first_keys() {
+  if constexpr (!std::is_same_v<FirstKeys, WholeSequence>) static_assert(is_number_list<ExecutionSpace, FirstKeys>());
+  return true;
+}
 
 /// Throws unless there is a first key for each token.
 inline void require_first_keys(const char*, const WholeSequence&, const AttentionShape&) {}

@@ -5,6 +5,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_Exponential.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -12,8 +13,10 @@
 namespace Sward {
 
 /// Throws unless logits are b x vocabulary with b targets and b losses, and the vocabulary is not empty.
-template <class Logits, class Targets, class Losses>
+template <class ExecutionSpace, class Logits, class Targets, class Losses>
 void check_cross_entropy(const char* function, const Logits& logits, const Targets& targets, const Losses& losses) {
+  static_assert(are_inputs<ExecutionSpace, Logits>() && is_number_list<ExecutionSpace, Targets>() &&
+                are_outputs<ExecutionSpace, Losses>());
   static_assert(Logits::rank() == 2 && Targets::rank() == 1 && Losses::rank() == 1,
                 "Sward::cross_entropy: logits must be a matrix, targets and losses vectors");
   require_extents(function, "targets", {targets.extent(0)}, {logits.extent(0)});
@@ -191,10 +194,10 @@ auto long_row_policy(const ExecutionSpace& space, std::size_t rows) {
 template <class ExecutionSpace, class Logits, class Targets, class Losses>
 SWARD_FILE_LOCAL void cross_entropy(const ExecutionSpace& space, const Logits& logits, const Targets& targets,
                                     const Losses& losses) {
-  using Value = Real<typename Logits::non_const_value_type>;
-  using Loss = typename Losses::non_const_value_type;
   const char* const function = "Sward::cross_entropy";
-  check_cross_entropy(function, logits, targets, losses);
+  check_cross_entropy<ExecutionSpace>(function, logits, targets, losses);
+  using Value = RealOf<Logits>;
+  using Loss = typename Losses::non_const_value_type;
   if (cross_entropy_fits_registers<false>(function, space, logits, targets, 0, losses)) return;
   const int columns = static_cast<int>(logits.extent(1));
   const auto policy = long_row_policy(space, logits.extent(0));
@@ -221,11 +224,12 @@ SWARD_FILE_LOCAL void cross_entropy(const ExecutionSpace& space, const Logits& l
 template <class ExecutionSpace, class Targets, class Logits, class Losses>
 SWARD_FILE_LOCAL void cross_entropy_backward(const ExecutionSpace& space, const Targets& targets, double scale,
                                              const Logits& logits, const Losses& losses) {
+  const char* const function = "Sward::cross_entropy_backward";
+  static_assert(are_outputs<ExecutionSpace, Logits>());
+  check_cross_entropy<ExecutionSpace>(function, logits, targets, losses);
   using Stored = typename Logits::non_const_value_type;
   using Value = Real<Stored>;
   using Loss = typename Losses::non_const_value_type;
-  const char* const function = "Sward::cross_entropy_backward";
-  check_cross_entropy(function, logits, targets, losses);
   if (cross_entropy_fits_registers<true>(function, space, logits, targets, scale, losses)) return;
   const int columns = static_cast<int>(logits.extent(1));
   const auto policy = long_row_policy(space, logits.extent(0));

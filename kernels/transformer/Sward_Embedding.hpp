@@ -5,6 +5,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_CopyRows.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -14,6 +15,8 @@ namespace Sward {
 template <class ExecutionSpace, class Table, class Tokens, class Output>
 SWARD_FILE_LOCAL void embedding(const ExecutionSpace& space, const Table& table, const Tokens& tokens,
                                 const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Table>() && is_number_list<ExecutionSpace, Tokens>() &&
+                are_outputs<ExecutionSpace, Output>());
   static_assert(Table::rank() == 2 && Tokens::rank() == 1 && Output::rank() == 2,
                 "Sward::embedding: table and output must be matrices, tokens a vector");
   require_extents("Sward::embedding", "output", {output.extent(0), output.extent(1)},

@@ -8,6 +8,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -170,6 +171,9 @@ template <class ExecutionSpace, class Tokens, class OutputGradient, class Worksp
 SWARD_FILE_LOCAL void embedding_backward(const ExecutionSpace& space, const Tokens& tokens,
                                          const OutputGradient& output_gradient, const Workspace& workspace,
                                          const TableGradient& table_gradient) {
+  static_assert(is_number_list<ExecutionSpace, Tokens>() && are_inputs<ExecutionSpace, OutputGradient>() &&
+                is_number_list<ExecutionSpace, Workspace>() && is_written<ExecutionSpace, Workspace>() &&
+                are_outputs<ExecutionSpace, TableGradient>());
   static_assert(
       TableGradient::rank() == 2 && Tokens::rank() == 1 && OutputGradient::rank() == 2 && Workspace::rank() == 1,
       "Sward::embedding_backward: the gradients must be matrices, tokens and workspace vectors");

@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -97,6 +98,7 @@ SWARD_FILE_LOCAL void rms_norm_in_two_passes(const ExecutionSpace& space, const 
 template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
 void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
               const InverseRms& inverse_rms, const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Input, Weight>() && are_outputs<ExecutionSpace, InverseRms, Output>());
   static_assert(Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 && Output::rank() == 2,
                 "Sward::rms_norm: input and output must be matrices, weight and inverse_rms vectors");
   require_extents("Sward::rms_norm", "weight", {weight.extent(0)}, {input.extent(1)});

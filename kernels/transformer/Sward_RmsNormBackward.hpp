@@ -9,6 +9,7 @@
 #include "Sward_ColumnSlice.hpp"
 #include "Sward_ColumnSums.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -177,11 +178,15 @@ template <class ExecutionSpace, class OutputGradient, class Input, class Weight,
 void rms_norm_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const Input& input,
                        const Weight& weight, const InverseRms& inverse_rms, const InputGradient& input_gradient,
                        const Partials& partials, const WeightGradient& weight_gradient,
-                       const RmsNormColumns<ExecutionSpace, typename InputGradient::non_const_value_type>& wanted = {},
+                       const RmsNormColumns<ExecutionSpace, ElementOf<InputGradient>>& wanted = {},
                        const RmsNormAdded& added = {}) {
+  static_assert(are_inputs<ExecutionSpace, OutputGradient, Input, Weight, InverseRms>() &&
+                are_outputs<ExecutionSpace, InputGradient, Partials, WeightGradient>());
   static_assert(OutputGradient::rank() == 2 && Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 &&
                     InputGradient::rank() == 2 && Partials::rank() == 2 && WeightGradient::rank() == 1,
                 "Sward::rms_norm_backward: weight, its gradient and inverse_rms must be vectors, the others matrices");
+  static_assert(are_row_major<InverseRms, Partials>,
+                "Sward::rms_norm_backward: inverse_rms and partials must be row-major");
   const char* const function = "Sward::rms_norm_backward";
   require_extents(function, "output_gradient", {output_gradient.extent(0), output_gradient.extent(1)},
                   {input.extent(0), input.extent(1)});

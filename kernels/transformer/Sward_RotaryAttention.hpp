@@ -7,6 +7,7 @@
 
 #include "Sward_Attention.hpp"
 #include "Sward_AttentionBackward.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
 #include "Sward_ShortAttention.hpp"
@@ -37,6 +38,20 @@ auto rotated_of(const AttentionShape& shape, const Packed& packed) {
   return packed_columns(packed, 0, shape.query_columns() + shape.key_value_columns());
 }
 inline int rotated_heads(const AttentionShape& shape) { return shape.heads + shape.key_value_heads; }
+
+/// Throws unless tables, packed queries, keys and values, and outputs are those of the shape: before anything is
+/// rotated, since packed would not be what it was.
+template <class Table, class Packed, class Output, class LogSumExp>
+void check_rotary_attention(const char* function, const AttentionShape& shape, const Table& cosine, const Table& sine,
+                            const Packed& packed, const Output& output, const LogSumExp& logsumexp) {
+  check_attention_shape(function, shape);
+  for (const auto& [argument, table] : {std::pair("cosine", cosine), std::pair("sine", sine)})
+    require_extents(function, argument, {table.extent(0), table.extent(1)},
+                    {static_cast<std::size_t>(shape.length), static_cast<std::size_t>(shape.head_size) / 2});
+  require_token_rows(function, "packed", packed, shape, shape.query_columns() + 2 * shape.key_value_columns());
+  require_token_rows(function, "output", output, shape, shape.query_columns());
+  require_token_rows(function, "logsumexp", logsumexp, shape, shape.heads);
+}
 
 /// Whether the kernel for short sequences takes operands of these types.
 #ifdef KOKKOS_ENABLE_CUDA
@@ -72,6 +87,12 @@ template <class ExecutionSpace, class FirstKeys, class Table, class Packed, clas
 void rotary_attention(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                       const Table& cosine, const Table& sine, const Packed& packed, const Output& output,
                       const LogSumExp& logsumexp, const AttentionWorkspace<ExecutionSpace>& workspace) {
+  static_assert(are_inputs<ExecutionSpace, Table>() && are_outputs<ExecutionSpace, Packed, Output, LogSumExp>());
+  static_assert(Packed::rank() == 2, "Sward::rotary_attention: the operands must be matrices");
+  static_assert(are_row_major<Table, LogSumExp>, "Sward::rotary_attention: tables and logsumexp must be row-major");
+  const char* const function = "Sward::rotary_attention";
+  check_rotary_attention(function, shape, cosine, sine, packed, output, logsumexp);
+  require_first_keys(function, first_keys, shape);
   if constexpr (may_be_short_attention<ExecutionSpace, FirstKeys, Packed>) {
     if (uses_short_attention(shape, packed, output)) {
       const Kokkos::Profiling::ScopedRegion region("Sward::attention::short");
@@ -94,6 +115,19 @@ void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape
                                const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
                                const PackedGradient& packed_gradient,
                                const AttentionWorkspace<ExecutionSpace>& workspace) {
+  static_assert(are_inputs<ExecutionSpace, Table, Packed, Output, LogSumExp, OutputGradient>() &&
+                are_outputs<ExecutionSpace, Delta, PackedGradient>());
+  static_assert(Packed::rank() == 2 && PackedGradient::rank() == 2,
+                "Sward::rotary_attention_backward: the operands must be matrices");
+  static_assert(are_row_major<Table, LogSumExp>,
+                "Sward::rotary_attention_backward: tables and logsumexp must be row-major");
+  const char* const function = "Sward::rotary_attention_backward";
+  check_rotary_attention(function, shape, cosine, sine, packed, output, logsumexp);
+  require_first_keys(function, first_keys, shape);
+  require_token_rows(function, "output_gradient", output_gradient, shape, shape.query_columns());
+  require_token_rows(function, "delta", delta, shape, shape.heads);
+  require_token_rows(function, "packed_gradient", packed_gradient, shape,
+                     shape.query_columns() + 2 * shape.key_value_columns());
   if constexpr (may_be_short_attention<ExecutionSpace, FirstKeys, Packed>) {
     if (uses_short_attention(shape, packed, output)) {
       auto strided = short_attention_shape(shape, packed, output);

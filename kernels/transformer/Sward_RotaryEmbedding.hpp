@@ -1,9 +1,11 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+#include <string>
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_RotaryScaling.hpp"
@@ -16,6 +18,7 @@ namespace Sward {
 template <class ExecutionSpace, class Table>
 SWARD_FILE_LOCAL void rotary_table(const ExecutionSpace& space, double theta, const RotaryScaling& scaling,
                                    const Table& cosine, const Table& sine) {
+  static_assert(are_outputs<ExecutionSpace, Table>());
   static_assert(Table::rank() == 2, "Sward::rotary_table: the tables must be matrices");
   using Scalar = typename Table::non_const_value_type;
   require_extents("Sward::rotary_table", "sine", {sine.extent(0), sine.extent(1)},
@@ -41,8 +44,7 @@ SWARD_FILE_LOCAL void rotary_table(const ExecutionSpace& space, double theta, co
 /// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes.
 template <int N, class ExecutionSpace, class Table, class Values>
 SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
-                                          const Table& sine, int heads, const Values& x,
-                                          Real<typename Values::non_const_value_type> direction) {
+                                          const Table& sine, int heads, const Values& x, RealOf<Values> direction) {
   using Scalar = typename Values::non_const_value_type;
   constexpr int lanes = vector_lanes<ExecutionSpace>;
   constexpr int count = 2;
@@ -96,16 +98,17 @@ SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpac
 /// Turns every pair (x_i, x_{i + head/2}) of every head by `direction` times the angle of the token's position.
 template <class ExecutionSpace, class Table, class Values>
 SWARD_FILE_LOCAL void rotate_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
-                                   const Table& sine, int heads, const Values& x,
-                                   Real<typename Values::non_const_value_type> direction) {
+                                   const Table& sine, int heads, const Values& x, RealOf<Values> direction) {
+  static_assert(are_inputs<ExecutionSpace, Table>() && are_outputs<ExecutionSpace, Values>());
   static_assert(Table::rank() == 2 && Values::rank() == 2, "Sward::rotary_embedding: the operands must be matrices");
   using Scalar = typename Values::non_const_value_type;
   const int pairs = static_cast<int>(cosine.extent(1));
   const int length = static_cast<int>(cosine.extent(0));
   const int tokens = static_cast<int>(x.extent(0));
   require_extents(label, "sine", {sine.extent(0), sine.extent(1)}, {cosine.extent(0), cosine.extent(1)});
-  require(heads > 0 && x.extent(1) == static_cast<std::size_t>(heads) * 2 * cosine.extent(1), label,
-          "x must have heads * head_size columns, and head_size must be twice the columns of the tables");
+  require(heads > 0, label, "the number of heads is " + std::to_string(heads) + ", wanted 1 or more");
+  require_extents(label, "x", {x.extent(0), x.extent(1)},
+                  {x.extent(0), static_cast<std::size_t>(heads) * 2 * cosine.extent(1)});
   require(length > 0 || tokens == 0, label, "the tables have no positions");
   if constexpr (runs_on_host<ExecutionSpace>) {
     using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;

@@ -5,6 +5,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_Exponential.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackPlaces.hpp"
 #include "Sward_Real.hpp"
@@ -70,6 +71,7 @@ SWARD_FILE_LOCAL void swiglu_packs(const ExecutionSpace& space, const Gate& gate
 /// Source: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 template <class ExecutionSpace, class Gate, class Up, class Output>
 SWARD_FILE_LOCAL void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Gate, Up>() && are_outputs<ExecutionSpace, Output>());
   static_assert(Gate::rank() == 2 && Up::rank() == 2 && Output::rank() == 2,
                 "Sward::swiglu: the operands must be matrices");
   using Scalar = typename Output::non_const_value_type;
@@ -143,6 +145,8 @@ template <class ExecutionSpace, class Gate, class Up, class OutputGradient, clas
 SWARD_FILE_LOCAL void swiglu_backward(const ExecutionSpace& space, const Gate& gate, const Up& up,
                                       const OutputGradient& output_gradient, const GateGradient& gate_gradient,
                                       const UpGradient& up_gradient) {
+  static_assert(are_inputs<ExecutionSpace, Gate, Up, OutputGradient>() &&
+                are_outputs<ExecutionSpace, GateGradient, UpGradient>());
   static_assert(Gate::rank() == 2 && Up::rank() == 2 && OutputGradient::rank() == 2 && GateGradient::rank() == 2 &&
                     UpGradient::rank() == 2,
                 "Sward::swiglu_backward: the operands must be matrices");

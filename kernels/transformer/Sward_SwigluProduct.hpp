@@ -10,6 +10,7 @@
 #include "Sward_BFloat16.hpp"
 #include "Sward_Check.hpp"
 #include "Sward_MatrixProduct.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Swiglu.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
@@ -60,6 +61,9 @@ inline constexpr bool may_be_gated_product = false;
 template <class ExecutionSpace, class Input, class Weight, class GateUp, class Product>
 void swiglu_product(const ExecutionSpace& space, const Input& input, const Weight& weight, const GateUp& gate_up,
                     const Product& product) {
+  static_assert(are_inputs<ExecutionSpace, Input, Weight>() && are_outputs<ExecutionSpace, GateUp, Product>());
+  static_assert(Input::rank() == 2 && Weight::rank() == 2 && GateUp::rank() == 2 && Product::rank() == 2,
+                "Sward::swiglu_product: the operands must be matrices");
   require_extents("Sward::swiglu_product", "gate_up", {gate_up.extent(0), gate_up.extent(1)},
                   {input.extent(0), 2 * product.extent(1)});
   require_extents("Sward::swiglu_product", "weight", {weight.extent(0), weight.extent(1)},
@@ -83,6 +87,10 @@ void swiglu_product(const ExecutionSpace& space, const Input& input, const Weigh
 template <class ExecutionSpace, class OutputGradient, class Weight, class Workspace, class GateUp>
 void swiglu_product_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const Weight& weight,
                              const Workspace& workspace, const GateUp& gate_up) {
+  static_assert(are_inputs<ExecutionSpace, OutputGradient, Weight>() &&
+                are_outputs<ExecutionSpace, Workspace, GateUp>());
+  static_assert(OutputGradient::rank() == 2 && Weight::rank() == 2 && Workspace::rank() == 2 && GateUp::rank() == 2,
+                "Sward::swiglu_product_backward: the operands must be matrices");
   require_extents("Sward::swiglu_product_backward", "gate_up", {gate_up.extent(0), gate_up.extent(1)},
                   {output_gradient.extent(0), 2 * weight.extent(1)});
   require_extents("Sward::swiglu_product_backward", "weight", {weight.extent(0)}, {output_gradient.extent(1)});

@@ -6,12 +6,16 @@
 #include "Sward_AdamStep.hpp"
 #include "Sward_ElementBlock.hpp"
 #include "Sward_Moment.hpp"
+#include "Sward_Operands.hpp"
 
 namespace Sward {
 
 /// Adam on the gradient and the moments of one matrix, a block at a time; the part that all updates share.
 template <class ExecutionSpace, class Gradient, class First, class Second>
 class AdamBlock {
+  static_assert(are_inputs<ExecutionSpace, Gradient>() && is_moment<ExecutionSpace, First>() &&
+                is_moment<ExecutionSpace, Second>());
+
  public:
   using FirstMoment = Moment<MomentOrder::first, ExecutionSpace, First>;
   using SecondMoment = Moment<MomentOrder::second, ExecutionSpace, Second>;

@@ -4,6 +4,7 @@
 
 #include "Sward_AdamBlock.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 
 namespace Sward {
 
@@ -14,6 +15,8 @@ template <class ExecutionSpace, class Gradient, class First, class Second, class
 SWARD_FILE_LOCAL void adam_update(const ExecutionSpace& space, const AdamStep& step, const Rounding& rounding,
                                   const Gradient& gradient, const First& first_moment, const Second& second_moment,
                                   const StepOutput& step_output) {
+  static_assert(are_outputs<ExecutionSpace, StepOutput>());
+  static_assert(StepOutput::rank() == 2, "Sward::adam_update: the operands must be matrices");
   using Output = typename StepOutput::non_const_value_type;
   using Steps = LaneValues<ExecutionSpace, StepOutput>;
   const char* const function = "Sward::adam_update";

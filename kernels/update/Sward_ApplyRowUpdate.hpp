@@ -5,6 +5,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_ElementBlock.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_RowSelection.hpp"
 #include "Sward_SelectedWeights.hpp"
@@ -73,6 +74,7 @@ SWARD_FILE_LOCAL void apply_to_columns(const char* label, const ExecutionSpace& 
 template <class ExecutionSpace, class Step, class Weight>
 void apply_row_update(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection, const Step& step,
                       double rate, double decay, const Rounding& rounding, const Weight& weight) {
+  static_assert(are_inputs<ExecutionSpace, Step>());
   static_assert(Step::rank() == 2, "Sward::apply_row_update: the operands must be matrices");
   const char* const function = "Sward::apply_row_update";
   const SelectedWeights<ExecutionSpace, Weight> target(function, selection, rate, decay, rounding, weight);

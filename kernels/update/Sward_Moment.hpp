@@ -6,6 +6,7 @@
 #include "Sward_Check.hpp"
 #include "Sward_EightBitFloat.hpp"
 #include "Sward_ElementBlock.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Rounding.hpp"
 
 namespace Sward {
@@ -27,6 +28,16 @@ struct MomentCodes {
 
   std::size_t extent(int dimension) const { return codes.extent(dimension); }
 };
+
+template <class ExecutionSpace, class Storage>
+constexpr bool is_moment() {
+  if constexpr (!std::is_same_v<Storage, MomentCodes<ExecutionSpace>>) {
+    static_assert(Kokkos::is_view_v<Storage> && is_computed_with<ElementOf<Storage>>,
+                  "Sward: moments must be views of float, double or BFloat16, or MomentCodes of the execution space");
+    static_assert(is_written<ExecutionSpace, Storage>());
+  }
+  return true;
+}
 
 enum class MomentOrder { first, second };
 

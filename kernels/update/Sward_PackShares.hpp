@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_TeamChunks.hpp"
 #include "Sward_WeightShares.hpp"
 
@@ -15,6 +16,7 @@ namespace Sward {
 template <class ExecutionSpace, class Matrix, class Pieces>
 SWARD_FILE_LOCAL void pack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares,
                                   int first, const Pieces& pieces) {
+  static_assert(are_outputs<ExecutionSpace, Pieces>());
   static_assert(Pieces::rank() == 2, "Sward::pack_shares: the pieces must be rows of a matrix");
   using Element = typename Pieces::non_const_value_type;
   const char* const function = "Sward::pack_shares";

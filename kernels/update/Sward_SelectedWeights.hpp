@@ -5,6 +5,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_ElementBlock.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_Rounding.hpp"
 #include "Sward_RowSelection.hpp"
 
@@ -15,6 +16,7 @@ namespace Sward {
 /// all.
 template <class ExecutionSpace, class Weight>
 struct SelectedWeights {
+  static_assert(are_outputs<ExecutionSpace, Weight>());
   using Values = LaneValues<ExecutionSpace, Weight>;
   using Value = typename Values::Value;
   using Element = typename Weight::non_const_value_type;

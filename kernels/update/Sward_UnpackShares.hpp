@@ -4,6 +4,7 @@
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
+#include "Sward_Operands.hpp"
 #include "Sward_TeamChunks.hpp"
 #include "Sward_WeightShares.hpp"
 
@@ -18,6 +19,8 @@ inline constexpr int from_all_ranks = -1;
 template <class ExecutionSpace, class Matrix, class Pieces>
 SWARD_FILE_LOCAL void unpack_shares(const ExecutionSpace& space, const WeightShares<ExecutionSpace, Matrix>& shares,
                                     int own, const Pieces& pieces) {
+  static_assert(are_inputs<ExecutionSpace, Pieces>());
+  static_assert(are_outputs<ExecutionSpace, Matrix>());
   static_assert(Pieces::rank() == 2, "Sward::unpack_shares: the pieces must be rows of a matrix");
   const char* const function = "Sward::unpack_shares";
   require_extents(function, "pieces", {pieces.extent(1)}, {shares.piece_size()});

@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstddef>
 
+#include "Sward_Operands.hpp"
 #include "Sward_RowSelection.hpp"
 
 namespace Sward {
@@ -14,6 +15,8 @@ namespace Sward {
 /// rank has of it.
 template <class ExecutionSpace, class Matrix>
 struct WeightShares {
+  static_assert(are_inputs<ExecutionSpace, Matrix>());
+  static_assert(Matrix::rank() == 2, "Sward::WeightShares: what is shared must be a matrix");
   using Numbers = typename RowSelection<ExecutionSpace>::template List<int>;
 
   Matrix matrix;

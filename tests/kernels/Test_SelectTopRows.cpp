@@ -100,7 +100,8 @@ TYPED_TEST(SelectTopRows, RefusesWhatDoesNotFit) {
   const auto selection = memory.selection();
   auto scale_differs = selection;
   scale_differs.scale = more_slots.scale;
-  EXPECT_THROW(select_top_rows(TypeParam(), more_rows.keys, memory.workspace(), selection), ExtentError);
+  const Vector<double, TypeParam> more_norms("norms", 9);
+  EXPECT_THROW(select_top_rows(TypeParam(), more_norms, memory.workspace(), selection), ExtentError);
   EXPECT_THROW(select_top_rows(TypeParam(), view, more_rows.workspace(), selection), ExtentError);
   EXPECT_THROW(select_top_rows(TypeParam(), view, memory.workspace(), scale_differs), ExtentError);
 }

@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ struct Launch {
   std::uint32_t device;  ///< number of the execution space instance
 };
 
-/// What Kokkos launches, allocates and waits for, from construction to destruction. One at a time.
+/// What Kokkos launches, allocates and waits for on any thread, from construction to destruction. One at a time.
 class LaunchRecording {
  public:
   LaunchRecording() {
@@ -61,16 +62,27 @@ class LaunchRecording {
   }
 
  private:
-  static void record_region(const char* label) { regions().emplace_back(label); }
+  /// Kokkos calls back on the thread that launches.
+  static std::lock_guard<std::mutex> lock() {
+    static std::mutex mutex;
+    return std::lock_guard<std::mutex>(mutex);
+  }
+  static void record_region(const char* label) {
+    const auto locked = lock();
+    regions().emplace_back(label);
+  }
   static void record_allocation(Kokkos_Profiling_SpaceHandle, const char* label, const void*, std::uint64_t size) {
+    const auto locked = lock();
     // Kokkos reports the team scratch of kernels that use none.
     if (size > 0) allocations().emplace_back(label);
   }
   static void record_launch(const char* label, std::uint32_t device, std::uint64_t* id) {
+    const auto locked = lock();
     launches().push_back({label, device});
     *id = 0;
   }
   static void record_fence(const char* label, std::uint32_t device, std::uint64_t* id) {
+    const auto locked = lock();
     *id = 0;
     // Kokkos waits before each callback so that a tool sees no overlap; that is not the kernels' doing.
     const std::string text = label;
