@@ -121,6 +121,7 @@ struct GrassOptimizer<Scalar>::Parts {
       : parameters(describe(matrices)),
         clip(options.clip),
         group(callers == nullptr ? own_group : *callers),
+        most_tokens(tokens),
         missing(matrices.size(), 0) {
     std::vector<typename TrainedMatrix<Scalar>::View> weights;
     for (const TrainedMatrix<Scalar>& matrix : matrices) weights.push_back(matrix.weight);
@@ -132,10 +133,15 @@ struct GrassOptimizer<Scalar>::Parts {
     optimizer->initialize(space);
   }
 
+  const ParameterInfo& parameter(const char* call, int matrix) const {
+    if (matrix < 0 || static_cast<std::size_t>(matrix) >= parameters.size())
+      refuse(std::string(call) + " has no matrix " + std::to_string(matrix) + " of " +
+             std::to_string(parameters.size()));
+    return parameters[static_cast<std::size_t>(matrix)];
+  }
+
   void count_gradients(const char* call, int matrix, int count) {
     const auto index = static_cast<std::size_t>(matrix);
-    if (matrix < 0 || index >= missing.size())
-      refuse(std::string(call) + " has no matrix " + std::to_string(matrix) + " of " + std::to_string(missing.size()));
     if (missing[index] < count)
       throw std::logic_error("Sward::GrassOptimizer: " + std::string(call) + " brings more of '" +
                              parameters[index].name + "' than begin_update announced");
@@ -143,6 +149,7 @@ struct GrassOptimizer<Scalar>::Parts {
   }
 
   void require_all_gradients() const {
+    if (!is_under_way) throw std::logic_error("Sward::GrassOptimizer: there was no begin_update");
     for (std::size_t i = 0; i < missing.size(); ++i)
       if (missing[i] > 0)
         throw std::logic_error("Sward::GrassOptimizer: " + std::to_string(missing[i]) + " gradients of '" +
@@ -155,7 +162,9 @@ struct GrassOptimizer<Scalar>::Parts {
   ProcessGroup& group;
   std::optional<Arena<Space>> arena;
   std::optional<Optimizer<Space, Scalar>> optimizer;
-  std::vector<int> missing;  ///< gradients of each matrix in the update under way
+  std::size_t most_tokens;
+  bool is_under_way = false;  ///< an update is
+  std::vector<int> missing;   ///< gradients of each matrix in the update under way
   int passes = 1;
   std::int64_t updates = 0;
 };
@@ -181,11 +190,20 @@ void GrassOptimizer<Scalar>::begin_update(const Space& space, double learning_ra
   if (passes < 1) refuse("begin_update is for " + std::to_string(passes) + " passes, wanted 1 or more");
   std::fill(parts_->missing.begin(), parts_->missing.end(), passes);
   parts_->passes = passes;
+  parts_->is_under_way = true;
   parts_->optimizer->begin_update(space, parts_->updates, passes, learning_rate);
 }
 
 template <class Scalar>
 void GrassOptimizer<Scalar>::accept_factors(int matrix, const ConstMatrix& output_gradient, const ConstMatrix& input) {
+  const ParameterInfo& of = parts_->parameter("accept_factors", matrix);
+  const char* const function = "Sward::GrassOptimizer::accept_factors";
+  require_extents(function, "output_gradient", {output_gradient.extent(0), output_gradient.extent(1)},
+                  {input.extent(0), static_cast<std::size_t>(of.rows)});
+  require_extents(function, "input", {input.extent(1)}, {static_cast<std::size_t>(of.columns)});
+  if (input.extent(0) > parts_->most_tokens)
+    refuse("accept_factors brings " + std::to_string(input.extent(0)) + " tokens, wanted " +
+           std::to_string(parts_->most_tokens) + " at most");
   parts_->count_gradients("accept_factors", matrix, 1);
   parts_->optimizer->accept_factors(matrix, output_gradient, input);
   parts_->optimizer->complete(matrix);
@@ -193,6 +211,9 @@ void GrassOptimizer<Scalar>::accept_factors(int matrix, const ConstMatrix& outpu
 
 template <class Scalar>
 void GrassOptimizer<Scalar>::accept_gradient(int matrix, const ConstGradient& gradient) {
+  const ParameterInfo& of = parts_->parameter("accept_gradient", matrix);
+  require_extents("Sward::GrassOptimizer::accept_gradient", "gradient", {gradient.extent(0), gradient.extent(1)},
+                  {static_cast<std::size_t>(of.rows), static_cast<std::size_t>(of.columns)});
   parts_->count_gradients("accept_gradient", matrix, parts_->passes);
   parts_->optimizer->accept_gradient(matrix, gradient);
 }
@@ -206,6 +227,7 @@ void GrassOptimizer<Scalar>::update() {
     parts_->optimizer->finish_messages();
     parts_->optimizer->apply(0.0);
   }
+  parts_->is_under_way = false;
   ++parts_->updates;
 }
 

@@ -1,0 +1,10 @@
+# Fails unless docs/c-and-fortran.md has the examples as they are compiled.
+set(tests ${CMAKE_CURRENT_LIST_DIR})
+file(READ ${tests}/../../docs/c-and-fortran.md page)
+foreach(example IN ITEMS consumer_c/example.c consumer_fortran/example.f90)
+  file(READ ${tests}/${example} text)
+  string(FIND "${page}" "${text}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "docs/c-and-fortran.md does not have tests/install/${example} as it is")
+  endif()
+endforeach()
