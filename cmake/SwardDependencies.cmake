@@ -91,7 +91,7 @@ endif()
 
 if(SWARD_ENABLE_LIBRARY)
   enable_language(C)
-  find_package(MPI REQUIRED COMPONENTS C)
+  find_package(MPI 3.0 REQUIRED COMPONENTS C)
   find_package(HDF5 REQUIRED COMPONENTS C)
   find_package(tomlplusplus REQUIRED)
   if(SWARD_ENABLE_FUZZING)

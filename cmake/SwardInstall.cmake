@@ -19,7 +19,7 @@ install(EXPORT SwardKernelsTargets NAMESPACE Sward:: DESTINATION ${SWARD_PACKAGE
 
 if(TARGET sward_optimizer)
   set(source ${PROJECT_SOURCE_DIR}/src)
-  sward_install_headers(${source}/optimizer/*.hpp ${source}/memory/Sward_Arena.hpp ${source}/memory/Sward_Fnv1a.hpp
+  sward_install_headers(${source}/build/*.hpp ${source}/optimizer/*.hpp ${source}/memory/Sward_Arena.hpp ${source}/memory/Sward_Fnv1a.hpp
     ${source}/communication/Sward_CallerGroup.hpp ${source}/communication/Sward_CollectiveLog.hpp
     ${source}/communication/Sward_ProcessGroup.hpp)
   install(TARGETS sward_optimizer EXPORT SwardOptimizerTargets)
@@ -50,6 +50,12 @@ set(SWARD_C_IS_SHARED OFF)
 if(SWARD_ENABLE_C AND SWARD_C_SHARED)
   set(SWARD_C_IS_SHARED ON)
 endif()
+
+set(module_dir ${CMAKE_INSTALL_DATADIR}/modulefiles/sward)
+file(RELATIVE_PATH SWARD_MODULE_TO_PREFIX /${module_dir} /)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/modulefile.in ${PROJECT_BINARY_DIR}/modulefile @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/modulefile DESTINATION ${module_dir} RENAME ${PROJECT_VERSION})
+
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/SwardConfig.cmake.in ${PROJECT_BINARY_DIR}/SwardConfig.cmake
   INSTALL_DESTINATION ${SWARD_PACKAGE_DIR})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/SwardConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "Sward_BuildDescription.hpp"
 #include "Sward_InputError.hpp"
 
 namespace Sward {
@@ -12,17 +13,18 @@ namespace Sward {
 class CommandLine {
  public:
   CommandLine(CLI::App& app, int argc, char** argv) {
+    app.set_version_flag("--version", build_description(), "Print version and build, and exit");
     try {
       app.parse(argc, argv);
-    } catch (const CLI::Success& help) {
-      app.exit(help);
+    } catch (const CLI::Success& wish) {
+      app.exit(wish);
       shows_help_ = true;
     } catch (const CLI::ParseError& error) {
       mistake_ = error.what();
     }
   }
 
-  /// --help was asked for and has been printed.
+  /// --help or --version was asked for and has been printed.
   bool shows_help() const { return shows_help_; }
 
   /// Throws InputError with the mistake, if there is one.

@@ -46,7 +46,10 @@ void end_for_lost_peer(const Sward::PeerLoss& loss) {
 
 template <class Scalar>
 int train(const Sward::Configuration& configuration, const Arguments& arguments, Sward::ProcessGroup& communicator) {
-  Sward::Trainer<Scalar> trainer(configuration, arguments.resume, communicator);
+  Sward::Trainer<Scalar> trainer(configuration, arguments.resume, communicator, [](const std::string& line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  });
   if (communicator.rank() == 0) fmt::print("{}", Sward::plan_text(trainer.plan()));
   if (arguments.dry_run || trainer.run(Sward::stop_is_requested)) return Sward::ExitStatus::finished;
   if (communicator.rank() == 0) fmt::print("stopped on request; go on with --resume auto\n");

@@ -22,6 +22,7 @@ class BFloat16 {
     return from_bits(rounded(value, random & 0xffffU));
   }
 
+  /// The number that is stored as these bits.
   KOKKOS_INLINE_FUNCTION static BFloat16 from_bits(std::uint16_t bits) {
     BFloat16 result;
     result.bits_ = bits;

@@ -18,6 +18,7 @@ class Float8 {
   /// The nearest value, ties to the one whose last bit is 0; what is too large becomes the largest, any NaN 0x7f.
   KOKKOS_INLINE_FUNCTION explicit Float8(float value) : bits_(nearest(value)) {}
 
+  /// The number that is stored as these bits.
   KOKKOS_INLINE_FUNCTION static Float8 from_bits(std::uint8_t bits) {
     Float8 result;
     result.bits_ = bits;

@@ -34,6 +34,7 @@ class PackPlaces {
                static_cast<std::uint32_t>(team.team_rank())),
         step_(static_cast<std::uint32_t>(team.team_size())) {}
 
+  /// Of this thread's pack k, 0 to count - 1: whether there is one, its row, and its first column.
   KOKKOS_INLINE_FUNCTION bool exists(int k) const { return at(k) < end_; }
   KOKKOS_INLINE_FUNCTION int row(int k) const { return static_cast<int>(at(k) / packs_); }
   KOKKOS_INLINE_FUNCTION int column(int k) const { return static_cast<int>(at(k) % packs_) * N; }

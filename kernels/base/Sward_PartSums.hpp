@@ -20,6 +20,7 @@ struct VectorParts {
   int count = 0;
   std::size_t ends[most] = {};  // std::array has no functions for devices
 
+  /// Another part of so many elements, behind the last one; there are `most` at the most.
   void add(std::size_t length) {
     ends[count] = (count == 0 ? 0 : ends[count - 1]) + length;
     ++count;

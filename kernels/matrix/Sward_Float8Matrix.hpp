@@ -16,6 +16,7 @@ struct Float8Matrix {
   Codes codes;
   Scale scale;
 
+  /// Of the codes.
   KOKKOS_INLINE_FUNCTION std::size_t extent(std::size_t dimension) const { return codes.extent(dimension); }
 
   /// Exact in double.

@@ -16,6 +16,7 @@ struct NoFactors {
   KOKKOS_INLINE_FUNCTION float operator()(int) const { return 1.0F; }
 };
 
+/// The factors of N columns from `column` on.
 template <int N>
 KOKKOS_INLINE_FUNCTION Pack<float, N> load_factors(const NoFactors&, int) {
   Pack<float, N> ones;
@@ -24,6 +25,7 @@ KOKKOS_INLINE_FUNCTION Pack<float, N> load_factors(const NoFactors&, int) {
   return ones;
 }
 
+/// The same of a vector with one for each column.
 template <int N, class Factors>
 KOKKOS_INLINE_FUNCTION Pack<float, N> load_factors(const Factors& factors, int column) {
   return load_pack<N>(&factors(column));

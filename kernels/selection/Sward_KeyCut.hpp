@@ -23,6 +23,7 @@ struct KeyCut {
   int shift;
   int ties;
 
+  /// What of a key's distance from the least is compared with `leading`.
   KOKKOS_INLINE_FUNCTION std::uint64_t leading_of(std::uint64_t key) const {
     return shift < 64 ? (key - least) >> shift : 0;
   }
@@ -40,6 +41,7 @@ struct CutScratch {
   template <class Team>
   KOKKOS_INLINE_FUNCTION explicit CutScratch(const Team& team)
       : histogram(team.team_scratch(0), KeyCut::digits), found(team.team_scratch(0), 3) {}
+  /// Of scratch that a team needs.
   static std::size_t bytes() { return List::shmem_size(KeyCut::digits) + List::shmem_size(3); }
 };
 

@@ -24,6 +24,7 @@ inline int sampling_power(Selection selection) {
   }
 }
 
+/// Whether a row can be drawn several times.
 inline bool draws_with_replacement(Selection selection) {
   return selection == Selection::norm_replacement || selection == Selection::norm_squared_replacement ||
          selection == Selection::uniform_replacement;

@@ -28,6 +28,7 @@ struct AttentionTile {
   using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::Schedule<Kokkos::Dynamic>>;
   using Member = typename Policy::member_type;
 
+  /// A head size filled up to whole loops, and the blocks that hold so many tokens.
   static constexpr int padded(int head_size) { return (head_size + 15) / 16 * 16; }
   static constexpr int blocks(int length) { return (length + block - 1) / block; }
 
@@ -37,8 +38,10 @@ struct AttentionTile {
     return result.set_scratch_size(level(count), Kokkos::PerTeam(bytes(count)));
   }
 
+  /// Where scratch of `count` numbers finds room: 0 close to the processor, 1 in memory.
   static int level(int count) { return bytes(count) <= static_cast<std::size_t>(Policy::scratch_size_max(0)) ? 0 : 1; }
 
+  /// Scratch of a team, for `count` numbers.
   KOKKOS_FUNCTION static Scalar* scratch(const Member& team, int level, int count) {
     return static_cast<Scalar*>(
         team.team_scratch(level).get_shmem_aligned(sizeof(Scalar) * static_cast<std::size_t>(count), alignment));

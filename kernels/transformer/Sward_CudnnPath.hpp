@@ -62,6 +62,7 @@ inline CudnnAttentionProblem cudnn_problem(const AttentionShape& shape, std::int
           query_stride,    key_stride,   value_stride, output_stride};
 }
 
+/// Elements from one row of a matrix to the next.
 template <class View>
 std::int64_t row_stride(const View& view) {
   return static_cast<std::int64_t>(view.stride(0));

@@ -40,6 +40,7 @@ struct PositionsByToken {
         Kokkos::subview(workspace, std::pair<std::size_t, std::size_t>(unsorted_end, unsorted_end + tokens.extent(0)));
   }
 
+  /// Whether the token is of the vocabulary; others have no gradient.
   KOKKOS_INLINE_FUNCTION bool is_known(int token) const { return token >= 0 && token < vocabulary; }
   KOKKOS_INLINE_FUNCTION int count() const { return starts(vocabulary); }
 

@@ -7,6 +7,7 @@ namespace Sward {
 
 /// How the frequencies of rotary embeddings are lowered to reach longer contexts.
 struct RotaryScaling {
+  /// As `rope_type` of Hugging Face's config.json.
   enum class Kind {
     none,
     linear,  ///< all divided by `factor`

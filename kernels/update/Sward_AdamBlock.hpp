@@ -67,6 +67,7 @@ class AdamBlock {
     typename SecondMoment::Lane second;
   };
 
+  /// Starts the loads of gradient and moments.
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const {
     lane.gradient.load(gradient_, piece, in_packs_);
     first_moment_.load(piece, lane.first);
@@ -76,6 +77,7 @@ class AdamBlock {
   /// Whether moments are rounded with random bits.
   static constexpr bool draws = FirstMoment::draws || SecondMoment::draws;
 
+  /// Draws the random bits of a piece.
   KOKKOS_INLINE_FUNCTION void draw(const LanePiece& piece, PieceBits<ExecutionSpace>& bits) const {
     bits.draw(draw_, place_.in_whole(piece), place_.columns);
   }

@@ -12,6 +12,7 @@
 
 namespace Sward {
 
+/// apply_row_update of selected rows; step is r x n.
 template <class ExecutionSpace, class Step, class Weight>
 SWARD_FILE_LOCAL void apply_to_rows(const char* label, const ExecutionSpace& space,
                                     const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {
@@ -50,6 +51,7 @@ SWARD_FILE_LOCAL void apply_to_rows(const char* label, const ExecutionSpace& spa
       });
 }
 
+/// apply_row_update of selected columns; step is m x r.
 template <class ExecutionSpace, class Step, class Weight>
 SWARD_FILE_LOCAL void apply_to_columns(const char* label, const ExecutionSpace& space,
                                        const SelectedWeights<ExecutionSpace, Weight>& target, const Step& step) {

@@ -25,6 +25,7 @@ struct EightBitFloat {
     return (power - lowest) * 8 + static_cast<std::uint32_t>(static_cast<std::int32_t>(spacings + dither));
   }
 
+  /// The number of a code from 0 to largest_code.
   KOKKOS_INLINE_FUNCTION static float decode(std::uint32_t code) {
     const float spacing = Kokkos::bit_cast<float>((lowest - 3) << 23);
     return code < 8 ? static_cast<float>(static_cast<std::int32_t>(code)) * spacing

@@ -13,6 +13,7 @@ namespace Sward {
 /// Rows are worked on in blocks of so many elements; the last one of a row may be shorter.
 inline constexpr int block_extent = 256;
 
+/// Blocks of a row of so many elements.
 KOKKOS_INLINE_FUNCTION constexpr int blocks_of(int columns) { return (columns + block_extent - 1) / block_extent; }
 
 /// How a block is spread over the vector lanes of one thread: eight elements a lane on GPUs, so that a lane moves 16
@@ -53,6 +54,7 @@ KOKKOS_INLINE_FUNCTION void for_each_block(const Team& team, int columns, const 
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, blocks_of(columns)), function);
 }
 
+/// What a lane has of a block of a row; beyond the row's end a count of 0.
 template <class Team>
 KOKKOS_INLINE_FUNCTION LanePiece lane_piece(const Team&, int row, int block, int columns, int lane) {
   constexpr int width = BlockLanes<typename Team::execution_space>::width;
@@ -215,6 +217,7 @@ class LaneValues {
     }
   }
 
+  /// Starts the loads of a piece. The view must outlive the work on it.
   KOKKOS_INLINE_FUNCTION void load(const View& view, const LanePiece& piece, bool in_packs) {
     if constexpr (in_place) {
       attach(view, piece);

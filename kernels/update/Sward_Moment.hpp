@@ -26,6 +26,7 @@ struct MomentCodes {
   View<std::uint8_t> codes;  ///< rows x columns
   View<float> scales;        ///< rows x blocks_of(columns)
 
+  /// Of the codes.
   std::size_t extent(int dimension) const { return codes.extent(dimension); }
 };
 
@@ -39,6 +40,8 @@ constexpr bool is_moment() {
   return true;
 }
 
+
+/// Adam's m and v.
 enum class MomentOrder { first, second };
 
 /// Which random bits a moment is rounded with.
@@ -61,6 +64,7 @@ class Moment {
   Moment() = default;
   explicit Moment(const Storage& values) : values_(values), in_packs_(moves_in_packs<ExecutionSpace>(values)) {}
 
+  /// Starts the loads of a piece.
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const { lane.load(values_, piece, in_packs_); }
 
   /// Called by a thread with all its lanes, each with what it loaded and changed. `columns` are those of the matrix.
@@ -93,11 +97,13 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   static constexpr bool draws = true;
   static constexpr int width = BlockLanes<ExecutionSpace>::width;
 
+  /// What a lane has of a block: codes as they are stored, then the numbers that they stand for, to be changed.
   struct Lane {
     Pack<std::uint8_t, width> codes;
     float scale;
     float values[width];
 
+    /// Makes numbers of the first `count` codes.
     KOKKOS_INLINE_FUNCTION void unpack(int count) {
       for_each_value<width>(count, [&](const int k) { values[k] = scale * decode(codes[k]); });
     }
@@ -108,11 +114,13 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   explicit Moment(const MomentCodes<ExecutionSpace>& storage)
       : storage_(storage), in_packs_(moves_in_packs<ExecutionSpace>(storage.codes)) {}
 
+  /// Starts the loads of a piece.
   KOKKOS_INLINE_FUNCTION void load(const LanePiece& piece, Lane& lane) const {
     load_piece(storage_.codes, piece, in_packs_, lane.codes);
     lane.scale = storage_.scales(piece.row, piece.begin / block_extent);
   }
 
+  /// As of the other moments; the block gets a scale that fits its largest number.
   template <class Team>
   KOKKOS_INLINE_FUNCTION void store(const Team& team, int row, int block, int columns,
                                     const PieceBits<ExecutionSpace>& bits, Lane& lane) const {
@@ -177,6 +185,7 @@ void check_moment(const char* function, const char* argument, const Storage& mom
   require_extents(function, argument, {moment.extent(0), moment.extent(1)}, {rows, columns});
 }
 
+/// The same of codes and their scales.
 template <class ExecutionSpace>
 void check_moment(const char* function, const char* argument, const MomentCodes<ExecutionSpace>& moment,
                   std::size_t rows, std::size_t columns) {

@@ -29,6 +29,7 @@ struct PartPlace {
   int first_column = 0;  ///< a multiple of 8
   int columns = 0;       ///< of the whole
 
+  /// Where a piece of the part lies in the whole.
   KOKKOS_INLINE_FUNCTION LanePiece in_whole(const LanePiece& piece) const {
     return {first_row + piece.row, first_column + piece.begin, piece.count};
   }
@@ -62,6 +63,7 @@ class PieceBits {
   static_assert(width % 8 == 0, "Sward::PieceBits: eight elements share a number");
 
  public:
+  /// Draws the bits of a piece of a matrix of `columns` columns.
   KOKKOS_INLINE_FUNCTION void draw(const Draw& draw, const LanePiece& piece, int columns) {
     const std::uint64_t first = stream_number(piece.row, piece.begin, columns);
     for_each_value<width / 8>((piece.count + 7) / 8, [&](const int group) {
@@ -69,6 +71,7 @@ class PieceBits {
     });
   }
 
+  /// The 16 bits of each of the first `count` elements.
   template <RoundedValue value>
   KOKKOS_INLINE_FUNCTION void take(int count, std::uint32_t (&pieces)[width]) const {
     for_each_value<width / 8>((count + 7) / 8, [&](const int group) {

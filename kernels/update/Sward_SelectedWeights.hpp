@@ -85,6 +85,7 @@ struct SelectedWeights {
   /// Whether random bits are needed.
   KOKKOS_INLINE_FUNCTION bool draws() const { return std::is_same_v<Element, BFloat16> && rounding.stochastic; }
 
+  /// Rounds a piece, and writes it.
   KOKKOS_INLINE_FUNCTION void store(const LanePiece& piece, const PieceBits<ExecutionSpace>& bits,
                                     Values& values) const {
     store_weights(weight, piece, in_packs, rounding, bits, values);

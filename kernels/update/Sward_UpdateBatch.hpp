@@ -19,6 +19,7 @@ struct UpdateBatch {
   Update updates[capacity];
 
   bool is_full() const { return count == capacity; }
+  /// Throws std::invalid_argument when the batch is full.
   void add(const Update& update) {
     require(!is_full(), "Sward::UpdateBatch", "no more than " + std::to_string(capacity) + " updates can be added");
     updates[count++] = update;
@@ -49,6 +50,7 @@ struct TeamShares {
     }
   }
 
+  /// Which matrix a team works on.
   KOKKOS_INLINE_FUNCTION int matrix_of(int team) const {
     int matrix = 0;
     SWARD_UNROLL
@@ -56,6 +58,7 @@ struct TeamShares {
     return matrix;
   }
 
+  /// The first of its rows there.
   KOKKOS_INLINE_FUNCTION int first_row(int matrix, int team) const {
     return (team - (matrix == 0 ? 0 : ends[matrix - 1])) * rows[matrix];
   }

@@ -10,6 +10,7 @@ namespace Sward {
 
 /// What ranks tell each other about their state; always of the same size.
 struct Packet {
+  /// What a packet is for.
   enum class Kind : std::uint32_t {
     hello,    ///< the first one of a rank: its number is `begun`, the text is the password
     report,   ///< still there

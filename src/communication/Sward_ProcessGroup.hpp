@@ -18,6 +18,7 @@ namespace Sward {
 /// What the elements of a message are.
 enum class ElementType { float32, float64, bfloat16 };
 
+/// Of messages of T, which is float, double or BFloat16.
 template <class T>
 constexpr ElementType element_type() {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, BFloat16>,
@@ -27,6 +28,7 @@ constexpr ElementType element_type() {
   return ElementType::bfloat16;
 }
 
+/// In bytes.
 constexpr std::size_t size_of(ElementType type) {
   return type == ElementType::float64 ? 8 : type == ElementType::float32 ? 4 : 2;
 }
@@ -42,6 +44,7 @@ class ProcessGroup {
 
   virtual ~ProcessGroup() = default;
 
+  /// The number of this rank, 0 to size() - 1, and how many there are.
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
@@ -91,12 +94,13 @@ class ProcessGroup {
     wait(space, start_all_reduce(space, view, what));
   }
 
+  /// The same for an exchange.
   template <class View>
   void all_gather(const Space& space, const View& rows, const std::string& what = "a message") {
     wait(space, start_all_gather(space, rows, what));
   }
 
-  // Of one number a rank, known to all ranks when these return.
+  /// Of one number a rank, known to all ranks when these return; a barrier is of none.
   virtual double sum(double value) const = 0;
   virtual std::uint64_t minimum(std::uint64_t value) const = 0;
   virtual std::uint64_t maximum(std::uint64_t value) const = 0;
@@ -116,7 +120,9 @@ class ProcessGroup {
   virtual CollectiveLog& log() const = 0;
 
  protected:
+  /// What becomes of a message.
   enum class Collective { sum, gathering, scattered_sum };
+  /// What there is to send, in memory that has to stay until it is through.
   struct Message {
     Collective collective;
     void* data;

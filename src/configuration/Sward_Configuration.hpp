@@ -19,6 +19,7 @@ struct TrainingFile {
   double weight = 1.0;
 };
 
+/// The table [data], as in docs/configuration.md.
 struct DataOptions {
   std::vector<TrainingFile> train;   ///< at least one
   std::filesystem::path validation;  ///< empty: no evaluation
@@ -27,18 +28,22 @@ struct DataOptions {
   bool document_attention = false;  ///< no attention across the documents of a sequence
 };
 
+/// The table [batch].
 struct BatchOptions {
   std::int64_t sequences = 0;  ///< an update, over all ranks
   std::int64_t micro = 0;      ///< a pass on one rank
 };
 
+/// The table [schedule]: the learning rate over the updates.
 struct ScheduleOptions {
   std::int64_t steps = 0;
   std::int64_t warmup_steps = 0;
+  /// Of the learning rate behind the warm-up.
   enum class Shape { constant, cosine } shape = Shape::cosine;
   double final_fraction = 0.1;
 };
 
+/// The table [output].
 struct OutputOptions {
   std::filesystem::path directory;
   std::int64_t checkpoint_interval = 0;

@@ -19,6 +19,7 @@ class ConfigurationTable {
   ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings);
   ~ConfigurationTable();
 
+  /// Whether the file or a setting has the key.
   bool has(const std::string& key) const;
   /// Whether the key has a table, whose own keys are then "key.name"; one that nothing asks for is unknown.
   bool is_table(const std::string& key);

@@ -39,6 +39,7 @@ class DocumentEncoder {
   /// `tokenizer`, which must outlive it, is null where documents are tokens below `vocab_size`.
   DocumentEncoder(const Tokenizer* tokenizer, std::uint32_t vocab_size, JsonFields fields);
 
+  /// Parts of a document come in their order. What makes a document bad is in `fault`.
   EncodedPart encode(const DocumentPart& part, DocumentForm form);
 
  private:

@@ -5,6 +5,7 @@
 
 namespace Sward {
 
+/// How the sequences of an epoch follow each other.
 enum class SequenceOrder { sequential, shuffled };
 
 /// The order in which the sequences of one file come: epoch after epoch, shuffled anew in each or from the front. It

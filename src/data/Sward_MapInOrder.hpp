@@ -27,6 +27,8 @@ class OrderedMap {
     }
   }
 
+  /// Takes items from `produce` until there are none and hands all results to `consume`, both on the calling thread.
+  /// Throws what the function threw for an item, when its turn comes.
   void run(const std::function<std::optional<Item>()>& produce, const std::function<void(Result&&)>& consume) {
     while (true) {
       if (std::optional<Slot> slot = take_finished()) {

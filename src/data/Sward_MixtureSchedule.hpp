@@ -25,6 +25,7 @@ class MixtureSchedule {
   /// and where the weights, over their greatest common divisor, add up to 2^32 or more.
   explicit MixtureSchedule(const std::vector<double>& weights);
 
+  /// What stands at a position, from 0.
   MixturePlace at(std::uint64_t position) const;
 
  private:

@@ -13,6 +13,7 @@ namespace Sward {
 /// empty ones whole, however many parts they came in.
 class TokenFileSplit {
  public:
+  /// Of all documents that were written, whether for training or for evaluation.
   struct Totals {
     std::uint64_t bytes = 0;
     std::uint64_t documents = 0;

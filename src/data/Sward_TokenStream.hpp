@@ -49,6 +49,7 @@ class TokenStream {
     std::size_t source;   ///< number of its file
     std::uint64_t index;  ///< index in that file
   };
+  /// Where that sequence is.
   Sequence sequence(std::uint64_t update, std::uint64_t position);
 
   /// Sequences first to first + count - 1 of an update. Throws InputError for a token outside the file's vocabulary.

@@ -26,6 +26,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
+  /// The tokens of a whole text.
   virtual std::vector<std::uint32_t> encode(std::string_view text) const = 0;
   /// Gives the same tokens as `encode`.
   virtual std::unique_ptr<TextEncoder> make_encoder() const = 0;
@@ -38,6 +39,7 @@ class Tokenizer {
   /// Begin and end tokens leave no trace. Throws std::out_of_range for a token outside the vocabulary.
   virtual std::string decode(std::span<const std::uint32_t> tokens) const = 0;
 
+  /// Tokens are 0 to vocab_size() - 1; begin and end are among them.
   virtual std::uint32_t vocab_size() const = 0;
   virtual std::uint32_t begin_token() const = 0;
   virtual std::uint32_t end_token() const = 0;

@@ -63,7 +63,9 @@ class Hdf5File {
   const std::filesystem::path& path() const { return path_; }
   hid_t identifier() const { return file_.get(); }
 
+  /// An empty group; one that is there already is an error.
   void create_group(const std::string& name);
+  /// Whether there is a group or a dataset of this name.
   bool exists(const std::string& name) const;
   /// The names of a group's members, without the group's own path, in alphabetical order.
   std::vector<std::string> names(const std::string& group) const;
@@ -104,6 +106,7 @@ class Hdf5File {
   /// Reads a whole dataset of any type and keeps nothing: every checksum of it is compared.
   void verify(const std::string& name) const;
 
+  /// Of a group or a dataset.
   bool has_attribute(const std::string& object, const std::string& name) const;
   /// Attributes are scalars; text is stored with a fixed length, which the metadata checksum covers (variable-length
   /// text would lie in a heap without one).
@@ -140,6 +143,7 @@ class Hdf5File {
   bool writing_ = false;
 };
 
+/// The types that there are.
 template <>
 std::int64_t Hdf5File::attribute<std::int64_t>(const std::string& object, const std::string& name) const;
 template <>

@@ -17,6 +17,7 @@ class Hdf5Appender {
   /// Creates the dataset, empty, with chunks of this many values.
   Hdf5Appender(const Hdf5File& file, const std::string& name, std::size_t chunk);
 
+  /// Writes whole chunks, and keeps what is left over for the next call.
   void append(const Hdf5File& file, std::span<const T> values);
   /// Takes back the values from this position on.
   void truncate(const Hdf5File& file, std::uint64_t size);

@@ -8,6 +8,7 @@
 
 namespace Sward {
 
+/// The types of tensors that are read.
 enum class SafetensorsType { f16, bf16, f32, f64 };
 
 /// Where one tensor lies in its file, in bytes from the file's begin.

@@ -41,6 +41,7 @@ class GatheredFactors {
       if (block.memory.data() == matrix.data()) block.is_taken = false;
   }
 
+  /// All of them, for an update that begins anew.
   void give_back_all() {
     for (Block& block : blocks_) block.is_taken = false;
   }

@@ -33,6 +33,7 @@ class GatheredWeights : public WeightSource<ExecutionSpace> {
 
   GatheredWeights(const Shard& shard, ProcessGroup& group) : shard_(shard), group_(group) {}
 
+  /// The next group of weights that come together.
   void add_group(const std::string& label) { layers_.push_back({label, {}, 0}); }
   /// The next parameter, to the group that was added last; `shares` are of the model's view.
   void add(const Shares& shares) {

@@ -40,6 +40,7 @@ struct GrassOptimizerOptions {
 
 /// One array of an optimizer's state: memory that may be read and written between two updates.
 struct StateArray {
+  /// Of the elements.
   enum class Type { int32, int64, float32, float64, bfloat16, uint8 };
 
   std::string name;  ///< the matrix's and the array's, as in "w1/first_moment"

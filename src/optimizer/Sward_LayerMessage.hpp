@@ -29,6 +29,7 @@ class LayerMessage {
   using Rows = Kokkos::View<const int*, Kokkos::LayoutRight, ExecutionSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   LayerMessage(std::string label, int parameters) : label_(std::move(label)), parameters_(parameters) {}
+  /// Where the gradients lie, one behind the other.
   void set_gradients(const Vector& gradients) { gradients_ = gradients; }
 
   /// Takes memory for the form; without a call the gradients are sent as they lie. Rows have `columns` elements each,
@@ -48,6 +49,7 @@ class LayerMessage {
   std::size_t largest_bytes() const { return largest_count() * element_bytes(); }
   bool sends_rows() const { return form_.as_rows; }
 
+  /// All of the update's completions are to come.
   void begin_update(int micro_batches) { missing_ = parameters_ * micro_batches; }
   /// Before the first completion of an update whose message is of rows: those that occur, each once, the same on all
   /// ranks. They must stay until the message is finished.

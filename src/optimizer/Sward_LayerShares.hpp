@@ -29,6 +29,7 @@ struct LayerShares {
   std::vector<Shares> shares;
   std::size_t piece_size = 0;
 
+  /// Of the next matrix, behind those that are there.
   void add(const Shares& more) {
     shares.push_back(more);
     piece_size += more.piece_size();

@@ -36,6 +36,7 @@ struct MatrixSplit {
 
   bool is_split() const { return share > 0; }
 
+  /// A rank's rows and columns; the whole matrix where it is not split.
   MatrixPart part(int rank) const {
     if (!is_split()) return {0, 0, rows, columns};
     const std::size_t extent = along == Side::rows ? rows : columns;

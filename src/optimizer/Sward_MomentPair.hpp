@@ -60,6 +60,7 @@ class MomentPair {
     std::visit([&](const auto& moments) { use(moments.first, moments.second); }, moments_);
   }
 
+  /// Both become zero. Asynchronous on `space`.
   void reset(const ExecutionSpace& space) {
     use([&](const auto& first, const auto& second) {
       fill_zero(space, first);

@@ -18,6 +18,7 @@ struct GrassConstants {
   std::int64_t refresh_interval = 200;  ///< updates between two selections
   std::int64_t refresh_warmup = 20;     ///< updates over which the learning rate ramps after a selection; 0: none
   double scale = 0.25;                  ///< α, a factor on the step of projected matrices
+  /// Whether rows or columns are selected: of the smaller dimension, or always of one.
   enum class SideRule { smaller, rows, columns } side = SideRule::smaller;
   std::uint64_t seed = 0;  ///< the same on all ranks, so that they sample alike
 };

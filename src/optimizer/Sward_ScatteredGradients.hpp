@@ -32,6 +32,7 @@ class ScatteredGradients {
   /// In bfloat16 gradients are rounded to the nearest before they are sent, and at each hop.
   ScatteredGradients(const Shard& shard, bool in_bfloat16) : shard_(shard), in_bfloat16_(in_bfloat16) {}
 
+  /// The next layer.
   void add_layer(const std::string& label) { layers_.push_back({label, {}, 0}); }
   /// To the layer that was added last.
   void add(const Shares& shares) { layers_.back().add(shares); }

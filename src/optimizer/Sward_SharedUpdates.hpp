@@ -27,6 +27,7 @@ class SharedUpdates {
   SharedUpdates() = default;
   explicit SharedUpdates(const Shard& shard) : shard_(shard) {}
 
+  /// The next layer.
   void add_layer(const std::string& label) { layers_.push_back({label, {}, 0}); }
   /// To the layer of this number.
   void add(std::size_t layer, const Shares& shares) { layers_[layer].add(shares); }

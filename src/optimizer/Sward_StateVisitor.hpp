@@ -23,6 +23,7 @@ class StateVisitor {
   using Floats = View<float*>;
 
   virtual ~StateVisitor() = default;
+  /// A matrix, in what it is stored.
   virtual void visit(const std::string& name, Matrix values, const MatrixSplit& split) = 0;
   virtual void visit(const std::string& name, HalfMatrix values, const MatrixSplit& split) = 0;
   virtual void visit(const std::string& name, Codes values, const MatrixSplit& split) = 0;

@@ -7,6 +7,7 @@
 
 namespace Sward {
 
+/// How tokens are drawn, and how many.
 struct SamplingOptions {
   std::int64_t tokens = 300;
   std::int64_t vocab_size = 0;  ///< only tokens below it are drawn, 0: all; for a tokenizer smaller than the model

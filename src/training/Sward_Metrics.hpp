@@ -31,6 +31,7 @@ class MetricsFile {
   MetricsFile& operator=(const MetricsFile&) = delete;
   ~MetricsFile();
 
+  /// The line of an update. Throws std::runtime_error when it cannot be written.
   void write(const UpdateMetrics& metrics);
   /// An evaluation after the update with this number.
   void write_evaluation(std::int64_t step, double validation_loss);

@@ -29,7 +29,8 @@ std::string open_and_verify(const std::filesystem::path& path, const Ranks& rank
   }
 }
 
-std::optional<CheckpointFile> find_newest(const std::filesystem::path& directory, const Ranks& ranks) {
+std::optional<CheckpointFile> find_newest(const std::filesystem::path& directory, const Ranks& ranks,
+                                          const Report& report) {
   const auto candidates = list_checkpoints(directory);
   // Every rank looks for itself: a folder that is not shared, or a stale listing, shows here.
   std::uint64_t fingerprint = 0;
@@ -43,7 +44,7 @@ std::optional<CheckpointFile> find_newest(const std::filesystem::path& directory
     const auto rank = static_cast<std::uint64_t>(ranks.rank());
     const std::uint64_t first_to_fail = ranks.minimum(error.empty() ? size : rank);
     if (first_to_fail == size) return checkpoint;
-    if (first_to_fail == rank) fmt::print("passed over: {}\n", error);
+    if (first_to_fail == rank && report) report("passed over: " + error);
   }
   return std::nullopt;
 }
@@ -93,11 +94,11 @@ void require_own_output(const std::filesystem::path& directory, const std::strin
 }  // namespace
 
 std::optional<CheckpointFile> find_resume_point(const Configuration& configuration, const std::string& resume,
-                                                const ProcessGroup& communicator) {
+                                                const ProcessGroup& communicator, const Report& report) {
   const std::filesystem::path& directory = configuration.output.directory;
   std::optional<CheckpointFile> checkpoint;
   if (resume == "auto")
-    checkpoint = find_newest(directory, communicator);
+    checkpoint = find_newest(directory, communicator, report);
   else if (!resume.empty())
     checkpoint.emplace(resume);
   if (checkpoint) require_same_run(*checkpoint, configuration);

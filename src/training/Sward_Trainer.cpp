@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "Sward_AtomicFile.hpp"
 #include "Sward_Format.hpp"
@@ -33,14 +34,15 @@ std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 template <class Scalar>
-Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator)
-    : configuration_(configuration), communicator_(communicator) {
+Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator,
+                         Report report)
+    : configuration_(configuration), communicator_(communicator), report_(std::move(report)) {
   check_batch(configuration, communicator.size());
   // The plan measures this process, so it comes before anything that it counts itself.
   plan_ = plan_training(configuration, communicator.size(), find_data_size(configuration.data), communicator);
   open_data();
   check_agreement(communicator, facts());
-  checkpoint_ = find_resume_point(configuration, resume, communicator);
+  checkpoint_ = find_resume_point(configuration, resume, communicator, report_);
   check_disk();
 }
 
@@ -227,8 +229,13 @@ bool Trainer<Scalar>::is_to_be_skipped(std::int64_t step, double loss, const Gra
     reason = fmt::format("the loss is {}", loss);
   if (reason.empty()) return false;
   if (!configuration_.skip_nonfinite) throw TrainingError(fmt::format("step {}: {}", step + 1, reason));
-  if (is_root()) fmt::print("step {:>6}/{}  skipped: {}\n", step + 1, configuration_.schedule.steps, reason);
+  if (is_root()) tell(fmt::format("step {:>6}/{}  skipped: {}", step + 1, configuration_.schedule.steps, reason));
   return true;
+}
+
+template <class Scalar>
+void Trainer<Scalar>::tell(const std::string& line) const {
+  if (report_) report_(line);
 }
 
 template <class Scalar>
@@ -236,12 +243,11 @@ void Trainer<Scalar>::log(const UpdateMetrics& metrics) const {
   const std::int64_t done = metrics.step + 1 - first_step_;
   const double left = seconds_trained_ / static_cast<double>(done) *
                       static_cast<double>(configuration_.schedule.steps - metrics.step - 1);
-  fmt::print(
-      "step {:>6}/{}  loss {:.4f}  rate {:.2e}  gradient {:.3f}  {:>9.0f} tokens/s  memory {}  sent {}  left {}{}\n",
+  tell(fmt::format(
+      "step {:>6}/{}  loss {:.4f}  rate {:.2e}  gradient {:.3f}  {:>9.0f} tokens/s  memory {}  sent {}  left {}{}",
       metrics.step + 1, configuration_.schedule.steps, metrics.loss, metrics.learning_rate, metrics.gradient_norm,
       metrics.tokens_per_second, bytes_text(metrics.device_memory_bytes), bytes_text(metrics.communicated_bytes),
-      duration_text(left), metrics.refreshed ? "  refreshed" : "");
-  std::fflush(stdout);
+      duration_text(left), metrics.refreshed ? "  refreshed" : ""));
 }
 
 template <class Scalar>
@@ -251,8 +257,8 @@ void Trainer<Scalar>::evaluate_now(std::int64_t step) {
   if (!std::isfinite(loss)) throw TrainingError(fmt::format("step {}: the validation loss is {}", step + 1, loss));
   if (!is_root()) return;
   metrics_->write_evaluation(step, loss);
-  fmt::print("step {:>6}/{}  validation loss {:.4f}  perplexity {:.3f}\n", step + 1, configuration_.schedule.steps,
-             loss, std::exp(loss));
+  tell(fmt::format("step {:>6}/{}  validation loss {:.4f}  perplexity {:.3f}", step + 1, configuration_.schedule.steps,
+                   loss, std::exp(loss)));
 }
 
 template <class Scalar>
@@ -270,15 +276,14 @@ template <class Scalar>
 void Trainer<Scalar>::finish_checkpoint() {
   if (!pending_) return;
   pending_->finish();
-  fmt::print("checkpoint {}\n", pending_->path().string());
-  std::fflush(stdout);
+  tell("checkpoint " + pending_->path().string());
   pending_.reset();
 }
 
 template <class Scalar>
 void Trainer<Scalar>::finish() {
   finish_checkpoint();
-  if (is_root() && skipped_ > 0) fmt::print("{} updates were skipped\n", skipped_);
+  if (is_root() && skipped_ > 0) tell(fmt::format("{} updates were skipped", skipped_));
   // On no rank is the run over before its last checkpoint is durable.
   communicator_.barrier();
 }
@@ -293,8 +298,8 @@ void Trainer<Scalar>::log_memory() const {
   const std::uint64_t arena = communicator_.maximum(arena_->bytes());
   const std::uint64_t peak = communicator_.maximum(read_resident_memory().peak);
   if (!is_root()) return;
-  fmt::print("largest rank  arena {}, planned {}  process at its peak {} ({} B), planned {}\n", bytes_text(arena),
-             bytes_text(plan_.arena_bytes()), bytes_text(peak), peak, bytes_text(plan_.total_bytes()));
+  tell(fmt::format("largest rank  arena {}, planned {}  process at its peak {} ({} B), planned {}", bytes_text(arena),
+                   bytes_text(plan_.arena_bytes()), bytes_text(peak), peak, bytes_text(plan_.total_bytes())));
 }
 
 template <class Scalar>

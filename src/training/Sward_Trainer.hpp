@@ -16,6 +16,7 @@
 #include "Sward_Metrics.hpp"
 #include "Sward_PendingCheckpoint.hpp"
 #include "Sward_Plan.hpp"
+#include "Sward_ResumePoint.hpp"
 #include "Sward_Schedule.hpp"
 #include "Sward_TokenStream.hpp"
 
@@ -36,8 +37,10 @@ class Trainer {
  public:
   using Space = Kokkos::DefaultExecutionSpace;
 
-  /// `resume`: empty, "auto" for the newest checkpoint of the output directory, or a checkpoint's path.
-  Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator);
+  /// `resume`: empty, "auto" for the newest checkpoint of the output directory, or a checkpoint's path. `report` is
+  /// told of logged updates, evaluations and checkpoints.
+  Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator,
+          Report report = {});
 
   /// Memory and messages, as planned before the first step.
   const Plan& plan() const { return plan_; }
@@ -62,6 +65,7 @@ class Trainer {
   }
   UpdateMetrics update(std::int64_t step);
   bool is_to_be_skipped(std::int64_t step, double loss, const GradientNorm& gradient) const;
+  void tell(const std::string& line) const;
   void log(const UpdateMetrics& metrics) const;
   /// The last line: what was planned beside the most that any rank took.
   void log_memory() const;
@@ -74,6 +78,7 @@ class Trainer {
 
   Configuration configuration_;
   ProcessGroup& communicator_;
+  Report report_;
   Space space_;
   std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;
