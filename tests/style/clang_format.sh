@@ -14,7 +14,7 @@ sources() {
   if git rev-parse --git-dir > /dev/null 2>&1; then
     git ls-files -z --cached --others --exclude-standard '*.hpp' '*.cpp' '*.h' '*.c'
   else
-    find kernels src drivers tests perf cmake \( -name '*.hpp' -o -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0
+    find kernels src drivers tests perf cmake docs \( -name '*.hpp' -o -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0
   fi
 }
 sources | xargs -0 "$tool" "${mode[@]}"
