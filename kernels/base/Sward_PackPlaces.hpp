@@ -20,10 +20,11 @@ class PackPlaces {
   static Kokkos::TeamPolicy<ExecutionSpace> policy(const ExecutionSpace& space, int rows, int columns) {
     constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 256;
     const std::uint64_t packs = static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(columns / N);
-    require(packs < UINT32_MAX - threads * count, "Sward::PackPlaces",
+    constexpr std::uint64_t packs_of_team = std::uint64_t{threads} * count;
+    require(packs < UINT32_MAX - packs_of_team, "Sward::PackPlaces",
             "a matrix of " + std::to_string(packs) + " packs is more than 32 bits count");
-    return Kokkos::TeamPolicy<ExecutionSpace>(
-        space, static_cast<int>((packs + threads * count - 1) / (threads * count)), threads);
+    return Kokkos::TeamPolicy<ExecutionSpace>(space, static_cast<int>((packs + packs_of_team - 1) / packs_of_team),
+                                              threads);
   }
 
   template <class Team>

@@ -145,7 +145,7 @@ void quantize_rows(const ExecutionSpace& space, const Input& input, const Factor
   }
   if (input.extent(0) == 0 || input.extent(1) == 0) return;
   if constexpr (!runs_on_host<ExecutionSpace>) {
-    constexpr std::size_t row_of_one = N * 128;
+    constexpr std::size_t row_of_one = std::size_t{N} * 128;
     if (factors_are_packable && is_packable<N>(input) && is_packable<N>(output.codes)) {
       const std::size_t columns = input.extent(1);
       if (columns <= 2 * row_of_one) return quantize_rows_in_registers<N, 2>(space, input, factors, output);

@@ -171,8 +171,8 @@ bool cross_entropy_fits_registers(const char* label, const ExecutionSpace& space
     constexpr int N = pack_size<typename Logits::non_const_value_type>;
     constexpr int count = 8;
     const std::size_t columns = logits.extent(1);
-    if (!is_packable<N>(logits) || columns > N * count * 1024) return false;
-    if (columns <= N * count * 512) {
+    if (!is_packable<N>(logits) || columns > std::size_t{N} * count * 1024) return false;
+    if (columns <= std::size_t{N} * count * 512) {
       cross_entropy_in_registers<with_gradient, N, count, 512>(label, space, logits, targets, scale, losses);
     } else {
       cross_entropy_in_registers<with_gradient, N, count, 1024>(label, space, logits, targets, scale, losses);

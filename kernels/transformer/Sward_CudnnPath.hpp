@@ -73,8 +73,8 @@ std::int64_t row_stride(const View& view) {
 /// with it cuDNN keeps the gradient of all scores, in blocks of 64 x 128, in two bytes. Keys and values that several
 /// heads share have their gradients for each head first. A mebibyte is for what does not grow.
 inline std::size_t cudnn_workspace_bound(const AttentionShape& shape) {
-  const auto padded = [](int count, int multiple) {
-    return static_cast<std::size_t>((count + multiple - 1) / multiple * multiple);
+  const auto padded = [](int count, std::size_t multiple) {
+    return (static_cast<std::size_t>(count) + multiple - 1) / multiple * multiple;
   };
   const std::size_t length = padded(shape.length, 128);
   const std::size_t columns = padded(shape.head_size, 64);

@@ -25,11 +25,10 @@ template <class ExecutionSpace, class View>
 auto to_host(const ExecutionSpace& space, const View& view) {
   using Host = Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, Kokkos::HostSpace>;
   space.fence("Sward::to_host");
-  const Host whole = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, with_padding(view));
+  Host whole = Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, with_padding(view));
   if constexpr (View::rank() == 2) {
     if (view.stride(0) != view.extent(1)) {
-      const Host dense(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::to_host"), view.extent(0),
-                       view.extent(1));
+      Host dense(Kokkos::view_alloc(Kokkos::WithoutInitializing, "Sward::to_host"), view.extent(0), view.extent(1));
       for (std::size_t i = 0; i < view.extent(0); ++i)
         std::copy_n(whole.data() + i * whole.extent(1), view.extent(1), dense.data() + i * dense.extent(1));
       return dense;

@@ -175,6 +175,7 @@ class StateReader : public StateVisitor<ExecutionSpace, Value> {
   }
   static std::vector<BFloat16> elements(const std::vector<Hdf5BFloat16>& values) {
     std::vector<BFloat16> elements;
+    elements.reserve(values.size());
     for (const Hdf5BFloat16 value : values) elements.push_back(BFloat16::from_bits(value.bits));
     return elements;
   }

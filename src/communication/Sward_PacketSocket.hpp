@@ -27,7 +27,9 @@ struct Packet {
 class PacketSocket {
  public:
   explicit PacketSocket(int descriptor = -1) : descriptor_(descriptor) {}
+  PacketSocket(const PacketSocket&) = delete;
   PacketSocket(PacketSocket&& other) noexcept;
+  PacketSocket& operator=(const PacketSocket&) = delete;
   PacketSocket& operator=(PacketSocket&& other) noexcept;
   ~PacketSocket();
 

@@ -81,8 +81,9 @@ void PeerWatch::accept_all(PacketListener& listener, const std::string& password
       if (is_known) {
         peers_[hello->begun].socket = std::move(stranger);
         --missing;
+      } else {
+        stranger.close();
       }
-      stranger.close();
     }
     std::erase_if(strangers, [](const PacketSocket& socket) { return !socket.is_open() || socket.is_at_end(); });
   }

@@ -17,6 +17,8 @@ class ConfigurationTable {
  public:
   /// Throws InputError when the file cannot be read or a setting is not `section.key=value`.
   ConfigurationTable(const std::filesystem::path& file, const std::vector<std::string>& settings);
+  ConfigurationTable(const ConfigurationTable&) = delete;
+  ConfigurationTable& operator=(const ConfigurationTable&) = delete;
   ~ConfigurationTable();
 
   /// Whether the file or a setting has the key.

@@ -17,6 +17,9 @@ build=${1:-build/host-release}
 tool=$(command -v clang-tidy-14 || command -v clang-tidy) || { echo "clang-tidy is not installed" >&2; exit 2; }
 [ -f "$build/compile_commands.json" ] || { echo "$build is not configured (see --help)" >&2; exit 2; }
 
-find src drivers -name '*.cpp' -print0 |
-  xargs -0 -n 1 -P "$(nproc)" "$tool" -p "$build" --quiet &&
-  "$tool" -p "$build" --quiet "$build/tests/style/all_kernel_headers.cpp"
+# Of the build's commands, because what it leaves out includes headers that may be missing.
+sources() {
+  echo "$build/tests/style/all_kernel_headers.cpp"
+  grep -oE "\"file\": \"$(pwd -P)/(src|drivers)/[^\"]+" "$build/compile_commands.json" | cut -d '"' -f 4 | sort -u
+}
+sources | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" "$tool" -p "$build" --quiet || exit 1
