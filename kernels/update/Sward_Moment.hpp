@@ -40,7 +40,6 @@ constexpr bool is_moment() {
   return true;
 }
 
-
 /// Adam's m and v.
 enum class MomentOrder { first, second };
 
