@@ -17,6 +17,7 @@ template <class View>
 struct ElementsOf {
   using type = double;
 };
+/// Those of a view.
 template <class View>
 requires Kokkos::is_view_v<View>
 struct ElementsOf<View> {
@@ -36,6 +37,7 @@ inline constexpr bool is_computed_with =
 template <class... View>
 inline constexpr bool are_row_major = (std::is_same_v<typename View::array_layout, Kokkos::LayoutRight> && ...);
 
+/// A view of any elements in memory that the execution space reaches; refuses others with a sentence, as do all below.
 template <class ExecutionSpace, class View>
 constexpr bool is_operand() {
   static_assert(Kokkos::is_execution_space_v<ExecutionSpace>,
@@ -46,6 +48,7 @@ constexpr bool is_operand() {
   return true;
 }
 
+/// An operand that is not const.
 template <class ExecutionSpace, class View>
 constexpr bool is_written() {
   static_assert(is_operand<ExecutionSpace, View>());
@@ -53,6 +56,7 @@ constexpr bool is_written() {
   return true;
 }
 
+/// An operand of float, double or BFloat16.
 template <class ExecutionSpace, class View>
 constexpr bool is_input() {
   static_assert(is_operand<ExecutionSpace, View>());
@@ -61,6 +65,7 @@ constexpr bool is_input() {
   return true;
 }
 
+/// An input that is not const.
 template <class ExecutionSpace, class View>
 constexpr bool is_output() {
   static_assert(is_written<ExecutionSpace, View>());
@@ -68,6 +73,7 @@ constexpr bool is_output() {
   return true;
 }
 
+/// An operand of int.
 template <class ExecutionSpace, class View>
 constexpr bool is_number_list() {
   static_assert(is_operand<ExecutionSpace, View>());

@@ -49,6 +49,7 @@ struct SelectionWorkspace {
   List<int> counts;          ///< m
 };
 
+/// An operand of float or double, the types of norms whatever they are of.
 template <class ExecutionSpace, class Norms>
 constexpr bool are_norms() {
   static_assert(is_operand<ExecutionSpace, Norms>());

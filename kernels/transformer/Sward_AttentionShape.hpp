@@ -38,6 +38,7 @@ concept FirstKeyList = std::is_same_v<T, WholeSequence> || requires {
   == 1;
 };
 
+/// A list of numbers, or none.
 template <class ExecutionSpace, class FirstKeys>
 constexpr bool are_first_keys() {
   if constexpr (!std::is_same_v<FirstKeys, WholeSequence>) static_assert(is_number_list<ExecutionSpace, FirstKeys>());

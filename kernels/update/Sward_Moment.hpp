@@ -30,6 +30,7 @@ struct MomentCodes {
   std::size_t extent(int dimension) const { return codes.extent(dimension); }
 };
 
+/// What keeps a moment: an output, or codes in eight bits.
 template <class ExecutionSpace, class Storage>
 constexpr bool is_moment() {
   if constexpr (!std::is_same_v<Storage, MomentCodes<ExecutionSpace>>) {

@@ -26,6 +26,7 @@ kernels/transformer/Sward_CudnnPath.hpp          Kokkos::Cuda|cu(da|dnn).*     h
 kernels/transformer/Sward_RotaryAttention.hpp    Kokkos::Cuda|cuda_stream      hands attention to kernels/cuda
 kernels/transformer/Sward_SwigluProduct.hpp      Kokkos::Cuda|cuda_stream      hands products to kernels/cuda
 kernels/transformer/Sward_RmsNormBackward.hpp    Kokkos::Cuda|cuda_stream      hands gradients to kernels/cuda
+src/c/Sward_C(Instance|Library).(hpp|cpp)         cuda_stream|cudaStream_t      takes the caller's stream
 src/checkpoint/Sward_ProductChoices.cpp          cublaslt_.*                   checkpoints keep what cuBLASLt chose
 kernels/base/Sward_BFloat16.hpp                  asm|__CUDA_ARCH__             one instruction rounds
 kernels/base/Sward_Float8.hpp                    asm|__CUDA_ARCH__             one instruction rounds two
