@@ -18,7 +18,7 @@ finds everything in place and returns at once. The last line printed is the pref
                   of cuDNN's front end, for the cuda-release preset
   --hip           Kokkos with the HIP backend for gfx90a, and Clang 16 and the HIP of Debian 12
                   that compile it, for the test install.syntax_hip; no GPU is needed
-  --style         also the packages clang-format, clang-tidy and doxygen, for tests/style
+  --style         also the packages clang-format, clang-tidy, doxygen and h5py, for tests/style
   --fuzz          also Clang with its runtime libraries, for tests/fuzz
   --slurm         also Slurm and MUNGE, for tests/slurm; their daemons are not started
   --no-packages   do not call the distribution's package manager
@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
       backend=hip
       extra_packages+=" clang-16 clang-tools-16 lld-16 libamdhip64-dev rocm-device-libs"
       ;;
-    --style) extra_packages+=" clang-format clang-tidy doxygen" ;;
+    --style) extra_packages+=" clang-format clang-tidy doxygen python3-h5py" ;;
     --fuzz) extra_packages+=" clang libclang-rt-dev libomp-dev" ;;
     --slurm) extra_packages+=" slurm-wlm munge" ;;
     --no-packages) packages=no ;;
