@@ -52,9 +52,10 @@ for folder in kernels/*/ tests/support; do includes+=(-I "$folder"); done
 # A file, since the compiler reads it twice: for the host and for the GPU.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+sed 's/@[A-Z_]*@/0/' src/c/sward_version.h.in > "$work/sward_version.h"
 {
   find kernels -name '*.hpp' -not -path 'kernels/cuda/*' | sort | sed 's|.*/\(.*\)|#include "\1"|'
   echo '#include "tests/kernels/Test_Launches.cpp"'
 } > "$work/kernels.cpp"
 "$compiler" -x hip --offload-arch="$architecture" --rocm-path="${ROCM_PATH:-/usr}" -std=c++20 -Wall -Wextra -Werror \
-  -I . "${includes[@]}" -isystem "$prefix/include" "${until[@]}" "$work/kernels.cpp"
+  -I . -I "$work" "${includes[@]}" -isystem "$prefix/include" "${until[@]}" "$work/kernels.cpp"
