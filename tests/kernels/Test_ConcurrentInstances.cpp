@@ -69,7 +69,7 @@ void give_the_same_at_once(const std::vector<Space>& instances, bool with_scan) 
       EXPECT_EQ(actual[k].second, expected[k].second) << actual[k].first << " of thread " << i;
     // cuBLAS promises its bits for one stream alone.
     const double tolerance = runs_on_host<Space> ? 0 : 1e-4;
-    EXPECT_TRUE(all_close(together[i].library_product(), alone[i].library_product(), tolerance, tolerance))
+    EXPECT_TRUE(all_close(together[i].product_by_library(), alone[i].product_by_library(), tolerance, tolerance))
         << "of thread " << i;
   }
 }

@@ -34,7 +34,7 @@ TYPED_TEST(Layouts, GiveTheSameResults) {
           << actual[i].first << ", element " << k;
   }
   // 180 products of numbers below 1, in the order of one library or another.
-  EXPECT_TRUE(all_close(other.library_product(), by_rows.library_product(), 0, 180 * 180 * 0x1p-24));
+  EXPECT_TRUE(all_close(other.product_by_library(), by_rows.product_by_library(), 0, 180 * 180 * 0x1p-24));
 }
 
 }  // namespace

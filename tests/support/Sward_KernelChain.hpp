@@ -145,7 +145,7 @@ class KernelChain {
   }
 
   /// The product that is too large for small_matrix_product, and so a library's.
-  const Floats& library_product() const { return c_; }
+  const Floats& product_by_library() const { return c_; }
 
  private:
   template <class View>

@@ -3,7 +3,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: tests/style/library_manners.sh [--help]
+Usage: tests/style/manners.sh [--help]
 
 Fails, naming the lines, where kernels/ or src/ do what is a program's or the caller's to do: print,
 end the process, handle signals, change floating-point or locale settings, use MPI_COMM_WORLD; and
