@@ -8,7 +8,14 @@ namespace {
 
 constexpr std::int64_t most = std::numeric_limits<int>::max();
 
-/// Of what a matrix may have as elements; 0 for all others.
+void check_memory(const char* function, const char* argument, const void* data, std::size_t size) {
+  require_pointer(function, argument, data);
+  if (reinterpret_cast<std::uintptr_t>(data) % size != 0)
+    refuse(function, std::string(argument) + " is not aligned to its elements of " + std::to_string(size) + " bytes");
+}
+
+}  // namespace
+
 std::size_t size_of(sward_type type) {
   switch (type) {
     case SWARD_FLOAT32:
@@ -21,14 +28,6 @@ std::size_t size_of(sward_type type) {
       return 0;
   }
 }
-
-void check_memory(const char* function, const char* argument, const void* data, std::size_t size) {
-  require_pointer(function, argument, data);
-  if (reinterpret_cast<std::uintptr_t>(data) % size != 0)
-    refuse(function, std::string(argument) + " is not aligned to its elements of " + std::to_string(size) + " bytes");
-}
-
-}  // namespace
 
 const char* name_of(sward_type type) {
   switch (type) {

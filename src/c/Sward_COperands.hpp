@@ -22,6 +22,8 @@ constexpr sward_type type_of = std::is_same_v<T, float>    ? SWARD_FLOAT32
                                : std::is_same_v<T, double> ? SWARD_FLOAT64
                                                            : SWARD_BFLOAT16;
 
+/// Bytes of what a matrix may have as elements; 0 for all others.
+std::size_t size_of(sward_type type);
 const char* name_of(sward_type type);
 
 /// Throws std::invalid_argument unless there is such a matrix, of float, double or BFloat16.

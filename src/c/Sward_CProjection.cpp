@@ -44,8 +44,7 @@ sward_status sward_project_rows(const sward_instance* instance, const sward_sele
 size_t sward_project_product_workspace_bytes(int64_t tokens, int64_t count, sward_type type) {
   constexpr std::int64_t most = std::numeric_limits<int>::max();
   if (tokens < 0 || count < 0 || tokens > most || count > most) return 0;
-  const std::size_t size = type == SWARD_FLOAT64 ? 8 : type == SWARD_FLOAT32 ? 4 : type == SWARD_BFLOAT16 ? 2 : 0;
-  return static_cast<std::size_t>(tokens) * static_cast<std::size_t>(count) * size;
+  return static_cast<std::size_t>(tokens) * static_cast<std::size_t>(count) * size_of(type);
 }
 
 sward_status sward_project_product(const sward_instance* instance, const sward_selection* selection,
