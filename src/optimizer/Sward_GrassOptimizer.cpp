@@ -49,6 +49,7 @@ ParameterKind kind_of(bool is_projected, bool decays) {
 template <class Scalar>
 std::vector<ParameterInfo> describe(const std::vector<TrainedMatrix<Scalar>>& matrices) {
   std::vector<ParameterInfo> parameters;
+  parameters.reserve(matrices.size());
   for (const TrainedMatrix<Scalar>& m : matrices)
     parameters.push_back({m.name, static_cast<std::int64_t>(m.weight.extent(0)),
                           static_cast<std::int64_t>(m.weight.extent(1)), kind_of(m.is_projected, m.decays), m.message});
@@ -124,6 +125,7 @@ struct GrassOptimizer<Scalar>::Parts {
         most_tokens(tokens),
         missing(matrices.size(), 0) {
     std::vector<typename TrainedMatrix<Scalar>::View> weights;
+    weights.reserve(matrices.size());
     for (const TrainedMatrix<Scalar>& matrix : matrices) weights.push_back(matrix.weight);
     const OptimizerOptions inner = options_for(options, group.size());
     Arena<Space> plan = Arena<Space>::measuring();

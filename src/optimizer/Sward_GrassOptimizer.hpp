@@ -74,6 +74,8 @@ class GrassOptimizer {
   GrassOptimizer(const Space& space, const std::vector<TrainedMatrix<Scalar>>& matrices, std::size_t tokens,
                  const GrassOptimizerOptions& options, ProcessGroup* group = nullptr);
   ~GrassOptimizer();
+  GrassOptimizer(const GrassOptimizer&) = delete;
+  GrassOptimizer& operator=(const GrassOptimizer&) = delete;
   GrassOptimizer(GrassOptimizer&&) noexcept;
   GrassOptimizer& operator=(GrassOptimizer&&) noexcept;
 

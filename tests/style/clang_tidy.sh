@@ -20,6 +20,6 @@ tool=$(command -v clang-tidy-14 || command -v clang-tidy) || { echo "clang-tidy 
 # Of the build's commands, because what it leaves out includes headers that may be missing.
 sources() {
   echo "$build/tests/style/all_kernel_headers.cpp"
-  grep -oE "\"file\": \"$(pwd -P)/(src|drivers)/[^\"]+" "$build/compile_commands.json" | cut -d '"' -f 4 | sort -u
+  grep -oE "\"file\": \"$(pwd -P)/(src|drivers)/[^\"]+\.cpp" "$build/compile_commands.json" | cut -d '"' -f 4 | sort -u
 }
 sources | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" "$tool" -p "$build" --quiet || exit 1

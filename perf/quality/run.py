@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Runs the rows of a table of training runs one after another, and writes what came out as JSON lines.
+
+  perf/quality/make_data.sh --pack
+  perf/quality/run.py perf/quality/60m-33M.toml --data build/quality --bin build/cuda-release/bin --results 60m.jsonl
+
+A table names a configuration of sward-train and its rows:
+
+  configuration = "60m-33M.toml"         beside the table; paths of token files are relative to --data
+  [[run]]
+  name = "grass-r128"
+  set = ["grass.rank=128"]               laid over the configuration, as with sward-train --set
+  seeds = [1, 2, 3]                      default [1]
+
+A row whose result is there already, with the same settings and seed, is left out; one that was interrupted goes on from
+its last checkpoint. So a study may be run in pieces, and stopped at any time.
+"""
+
+import argparse
+import json
+import lzma
+import math
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+CURVE_POINTS = 60
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="+", type=Path, help="tables of runs")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.h5 and validation.h5, or the same packed as .xz")
+    parser.add_argument("--bin", type=Path, required=True, help="folder with sward-train")
+    parser.add_argument("--results", type=Path, required=True, help="file that JSON lines are added to")
+    parser.add_argument("--work", type=Path, default=Path("build/quality-runs"), help="folder for the runs (default build/quality-runs)")
+    parser.add_argument("--only", default="", help="regular expression that the names of runs have to match")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no run after this many seconds")
+    parser.add_argument("--keep", action="store_true", help="keep checkpoints of finished runs")
+    return parser.parse_args()
+
+
+def rows_of(table):
+    """(name, configuration, settings, seed) of each run, the first seed of all rows first."""
+    content = tomllib.loads(table.read_text())
+    configuration = table.parent / content["configuration"]
+    rows = [(f"{table.stem}/{run['name']}", configuration, run.get("set", []), seed)
+            for run in content["run"] for seed in run.get("seeds", [1])]
+    return sorted(rows, key=lambda row: row[3])
+
+
+def key_of(name, settings, seed):
+    return json.dumps([name, settings, seed])
+
+
+def finished(results):
+    if not results.exists():
+        return set()
+    entries = map(json.loads, results.read_text().splitlines())
+    return {key_of(entry["run"], entry["settings"], entry["seed"]) for entry in entries}
+
+
+def unpack(folder):
+    for packed in folder.glob("*.h5.xz"):
+        target = packed.with_suffix("")
+        if not target.exists():
+            part = target.with_suffix(".part")
+            with lzma.open(packed) as source, part.open("wb") as destination:
+                shutil.copyfileobj(source, destination, 1 << 24)
+            part.rename(target)
+
+
+def thinned(points):
+    """Means over as many neighbours as leave CURVE_POINTS of them."""
+    width = max(1, len(points) // CURVE_POINTS)
+    groups = [points[i:i + width] for i in range(0, len(points) - width + 1, width)]
+    return [[group[-1][0], round(group[-1][1], 3), round(sum(point[2] for point in group) / width, 4)] for group in groups]
+
+
+def summary(metrics, log):
+    """What a run's metrics.jsonl and last lines say, without the curve of single updates."""
+    updates, evaluations, seconds, refreshes = [], [], 0.0, 0
+    for entry in map(json.loads, metrics.read_text().splitlines()):
+        if "validation_loss" in entry:
+            tokens = updates[-1][0]
+            evaluations.append([tokens, round(seconds, 3), round(entry["validation_loss"], 5)])
+        else:
+            seconds += entry["step_seconds"]
+            updates.append([entry["tokens"], seconds, entry["loss"]])
+            refreshes += entry["refreshed"]
+    rates = sorted((b[0] - a[0]) / (b[1] - a[1]) for a, b in zip(updates, updates[1:]))
+    peak = re.search(r"process at its peak .*\((\d+) B\)", log)
+    return {"updates": len(updates), "tokens": updates[-1][0], "validation_loss": evaluations[-1][2],
+            "perplexity": round(math.exp(evaluations[-1][2]), 4), "seconds": round(seconds, 2),
+            "tokens_per_second": round(rates[len(rates) // 2]), "refreshes": refreshes,
+            "peak_bytes": int(peak[1]) if peak else None, "curve": thinned(updates), "evaluations": evaluations}
+
+
+def planned(arguments, configuration, settings):
+    """Bytes that each of two ranks would send in an update; how the sequences are split does not matter to them."""
+    command = [arguments.bin.resolve() / "sward-plan", configuration.resolve(), "--json", "--ranks", "2"]
+    for setting in [*settings, "batch.micro=1"]:
+        command += ["--set", setting]
+    plan = json.loads(subprocess.run(command, cwd=arguments.data, capture_output=True, text=True, check=True).stdout)
+    return {f"message_bytes{suffix}": sum(layer[kind] for layer in plan["messages"])
+            for kind, suffix in (("regular", ""), ("refresh", "_at_refresh"))}
+
+
+def device_name():
+    try:
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return "host"
+
+
+def train(arguments, name, configuration, settings, seed):
+    """The result of one run; None if it failed, whose log stays."""
+    folder = (arguments.work / f"{name}-seed{seed}").resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    command = [arguments.bin.resolve() / "sward-train", configuration.resolve(), "--resume", "auto"]
+    for setting in [*settings, f"run.seed={seed}", f"output.directory='{folder}'"]:
+        command += ["--set", setting]
+    done = subprocess.run(command, cwd=arguments.data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = folder.with_name(folder.name + ".log")
+    log.write_text(done.stdout)
+    if done.returncode != 0:
+        print(f"{name}, seed {seed}: failed with {done.returncode}, see {log}", file=sys.stderr)
+        return None
+    result = {**summary(folder / "metrics.jsonl", done.stdout), **planned(arguments, configuration, settings)}
+    if not arguments.keep:
+        shutil.rmtree(folder)
+    return result
+
+
+def main():
+    arguments = parse_arguments()
+    unpack(arguments.data)
+    start, failures, done = time.monotonic(), 0, finished(arguments.results)
+    rows = [row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row[0])]
+    for name, configuration, settings, seed in rows:
+        if key_of(name, settings, seed) in done:
+            continue
+        if time.monotonic() - start > arguments.seconds:
+            print("no time left; call again for the rest")
+            break
+        result = train(arguments, name, configuration, settings, seed)
+        if result is None:
+            failures += 1
+            continue
+        entry = {"run": name, "settings": settings, "seed": seed, "device": device_name(), **result}
+        with arguments.results.open("a") as results:
+            results.write(json.dumps(entry) + "\n")
+        print(f"{name}, seed {seed}: {entry['validation_loss']:.4f} nats, perplexity {entry['perplexity']:.3f}, "
+              f"{entry['seconds']:.1f} s, {entry['tokens_per_second']:,} tokens/s", flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
