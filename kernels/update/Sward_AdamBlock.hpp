@@ -113,7 +113,7 @@ class AdamBlock {
   Gradient gradient_;
   FirstMoment first_moment_;
   SecondMoment second_moment_;
-  bool in_packs_;
+  bool in_packs_ = false;
   PartPlace place_;
   Squares squares_;
 };

@@ -78,7 +78,7 @@ class Moment {
 
  private:
   Storage values_;
-  bool in_packs_;
+  bool in_packs_ = false;
 };
 
 /// The same for 8 bits. Stored values are rounded stochastically, for the reason given above, and unbiased: by less
@@ -174,7 +174,7 @@ class Moment<order, ExecutionSpace, MomentCodes<ExecutionSpace>> {
   }
 
   MomentCodes<ExecutionSpace> storage_;
-  bool in_packs_;
+  bool in_packs_ = false;
 };
 
 /// Throws ExtentError unless a moment has the extents of the gradient.

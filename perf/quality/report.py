@@ -43,15 +43,15 @@ def mebibytes(count):
 
 
 def print_table(runs):
-    print("| run | seeds | perplexity | spread | loss | seconds | message MiB | at a refresh |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| run | seeds | perplexity | spread | loss | seconds | memory MiB | message MiB | at a refresh |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, entries in runs.items():
         perplexities = [entry["perplexity"] for entry in entries]
         spread = f"{max(perplexities) - min(perplexities):.3f}" if len(entries) > 1 else "-"
         loss = statistics.mean(entry["validation_loss"] for entry in entries)
         seconds = statistics.median(entry["seconds"] for entry in entries)
         print(f"| {name} | {len(entries)} | {statistics.mean(perplexities):.3f} | {spread} | {loss:.4f} | {seconds:.0f} | "
-              f"{mebibytes(entries[0]['message_bytes'])} | {mebibytes(entries[0]['message_bytes_at_refresh'])} |")
+              f"{mebibytes(entries[0]['memory_bytes'])} | {mebibytes(entries[0]['message_bytes'])} | {mebibytes(entries[0]['message_bytes_at_refresh'])} |")
 
 
 def draw(runs, arguments):

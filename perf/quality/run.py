@@ -6,11 +6,14 @@
 
 A table names a configuration of sward-train and its rows:
 
-  configuration = "60m-33M.toml"         beside the table; paths of token files are relative to --data
+  configuration = "60m.toml"             beside the table; paths of token files are relative to --data
+  set = ["schedule.steps=6100"]          laid over the configuration, as with sward-train --set; default none
   [[run]]
   name = "grass-r128"
-  set = ["grass.rank=128"]               laid over the configuration, as with sward-train --set
+  set = ["grass.rank=128"]               of this row, behind those of the table
   seeds = [1, 2, 3]                      default [1]
+
+With program = "galore", galore.py beside this file takes the place of sward-train, with the weights that it starts with.
 
 A row whose result is there already, with the same settings and seed, is left out; one that was interrupted goes on from
 its last checkpoint. So a study may be run in pieces, and stopped at any time.
@@ -27,6 +30,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 CURVE_POINTS = 60
 
@@ -44,13 +48,21 @@ def parse_arguments():
     return parser.parse_args()
 
 
+class Row(NamedTuple):
+    name: str
+    program: str
+    configuration: Path
+    settings: list
+    seed: int
+
+
 def rows_of(table):
-    """(name, configuration, settings, seed) of each run, the first seed of all rows first."""
+    """The runs of a table, the first seed of all rows first."""
     content = tomllib.loads(table.read_text())
-    configuration = table.parent / content["configuration"]
-    rows = [(f"{table.stem}/{run['name']}", configuration, run.get("set", []), seed)
+    configuration = (table.parent / content["configuration"]).resolve()
+    rows = [Row(f"{table.stem}/{run['name']}", content.get("program", "sward"), configuration, content.get("set", []) + run.get("set", []), seed)
             for run in content["run"] for seed in run.get("seeds", [1])]
-    return sorted(rows, key=lambda row: row[3])
+    return sorted(rows, key=lambda row: row.seed)
 
 
 def key_of(name, settings, seed):
@@ -81,9 +93,9 @@ def thinned(points):
     return [[group[-1][0], round(group[-1][1], 3), round(sum(point[2] for point in group) / width, 4)] for group in groups]
 
 
-def summary(metrics, log):
-    """What a run's metrics.jsonl and last lines say, without the curve of single updates."""
-    updates, evaluations, seconds, refreshes = [], [], 0.0, 0
+def summary(metrics):
+    """What a run's metrics.jsonl says, without the curve of single updates."""
+    updates, evaluations, seconds, refreshes, memory = [], [], 0.0, 0, 0
     for entry in map(json.loads, metrics.read_text().splitlines()):
         if "validation_loss" in entry:
             tokens = updates[-1][0]
@@ -92,18 +104,18 @@ def summary(metrics, log):
             seconds += entry["step_seconds"]
             updates.append([entry["tokens"], seconds, entry["loss"]])
             refreshes += entry["refreshed"]
+            memory = max(memory, entry["device_memory_bytes"])
     rates = sorted((b[0] - a[0]) / (b[1] - a[1]) for a, b in zip(updates, updates[1:]))
-    peak = re.search(r"process at its peak .*\((\d+) B\)", log)
     return {"updates": len(updates), "tokens": updates[-1][0], "validation_loss": evaluations[-1][2],
             "perplexity": round(math.exp(evaluations[-1][2]), 4), "seconds": round(seconds, 2),
             "tokens_per_second": round(rates[len(rates) // 2]), "refreshes": refreshes,
-            "peak_bytes": int(peak[1]) if peak else None, "curve": thinned(updates), "evaluations": evaluations}
+            "memory_bytes": memory, "curve": thinned(updates), "evaluations": evaluations}
 
 
-def planned(arguments, configuration, settings):
+def planned(arguments, row):
     """Bytes that each of two ranks would send in an update; how the sequences are split does not matter to them."""
-    command = [arguments.bin.resolve() / "sward-plan", configuration.resolve(), "--json", "--ranks", "2"]
-    for setting in [*settings, "batch.micro=1"]:
+    command = [arguments.bin / "sward-plan", row.configuration, "--json", "--ranks", "2"]
+    for setting in [*row.settings, "batch.micro=1", *(["optimizer.method=adamw"] if row.program == "galore" else [])]:
         command += ["--set", setting]
     plan = json.loads(subprocess.run(command, cwd=arguments.data, capture_output=True, text=True, check=True).stdout)
     return {f"message_bytes{suffix}": sum(layer[kind] for layer in plan["messages"])
@@ -118,20 +130,42 @@ def device_name():
         return "host"
 
 
-def train(arguments, name, configuration, settings, seed):
+def initial_weights(arguments, row):
+    """A folder with the weights that sward-train starts with for this seed: an update at a rate of 0 leaves them as they are."""
+    folder = arguments.work / f"{row.configuration.stem}-start-seed{row.seed}"
+    if not folder.exists():
+        run = folder.with_name(folder.name + "-run")
+        settings = [f"run.seed={row.seed}", "schedule.steps=1", "optimizer.method=adamw", "optimizer.learning_rate=0.0",
+                    "precision.compute=float", f"output.directory='{run}'"]
+        command = [arguments.bin / "sward-train", row.configuration, *(f"--set={setting}" for setting in settings)]
+        subprocess.run(command, cwd=arguments.data, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([arguments.bin / "sward-convert", run / "checkpoint-00000001.h5", folder], check=True)
+        shutil.rmtree(run)
+    return folder
+
+
+def command_of(arguments, row, folder):
+    if row.program == "galore":
+        command = [sys.executable, Path(__file__).resolve().with_name("galore.py"), row.configuration,
+                   "--weights", initial_weights(arguments, row)]
+    else:
+        command = [arguments.bin / "sward-train", row.configuration, "--resume", "auto"]
+    settings = [*row.settings, f"run.seed={row.seed}", f"output.directory='{folder}'"]
+    return command + [f"--set={setting}" for setting in settings]
+
+
+def train(arguments, row):
     """The result of one run; None if it failed, whose log stays."""
-    folder = (arguments.work / f"{name}-seed{seed}").resolve()
+    folder = arguments.work / f"{row.name}-seed{row.seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    command = [arguments.bin.resolve() / "sward-train", configuration.resolve(), "--resume", "auto"]
-    for setting in [*settings, f"run.seed={seed}", f"output.directory='{folder}'"]:
-        command += ["--set", setting]
-    done = subprocess.run(command, cwd=arguments.data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = folder.with_name(folder.name + ".log")
-    log.write_text(done.stdout)
-    if done.returncode != 0:
-        print(f"{name}, seed {seed}: failed with {done.returncode}, see {log}", file=sys.stderr)
+    with log.open("w") as output:
+        status = subprocess.run(command_of(arguments, row, folder), cwd=arguments.data, stdout=output,
+                                stderr=subprocess.STDOUT).returncode
+    if status != 0:
+        print(f"{row.name}, seed {row.seed}: failed with {status}, see {log}", file=sys.stderr)
         return None
-    result = {**summary(folder / "metrics.jsonl", done.stdout), **planned(arguments, configuration, settings)}
+    result = {**summary(folder / "metrics.jsonl"), **planned(arguments, row)}
     if not arguments.keep:
         shutil.rmtree(folder)
     return result
@@ -139,23 +173,23 @@ def train(arguments, name, configuration, settings, seed):
 
 def main():
     arguments = parse_arguments()
+    arguments.bin, arguments.work = arguments.bin.resolve(), arguments.work.resolve()
     unpack(arguments.data)
     start, failures, done = time.monotonic(), 0, finished(arguments.results)
-    rows = [row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row[0])]
-    for name, configuration, settings, seed in rows:
-        if key_of(name, settings, seed) in done:
+    for row in (row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row.name)):
+        if key_of(row.name, row.settings, row.seed) in done:
             continue
         if time.monotonic() - start > arguments.seconds:
             print("no time left; call again for the rest")
             break
-        result = train(arguments, name, configuration, settings, seed)
+        result = train(arguments, row)
         if result is None:
             failures += 1
             continue
-        entry = {"run": name, "settings": settings, "seed": seed, "device": device_name(), **result}
+        entry = {"run": row.name, "settings": row.settings, "seed": row.seed, "device": device_name(), **result}
         with arguments.results.open("a") as results:
             results.write(json.dumps(entry) + "\n")
-        print(f"{name}, seed {seed}: {entry['validation_loss']:.4f} nats, perplexity {entry['perplexity']:.3f}, "
+        print(f"{row.name}, seed {row.seed}: {entry['validation_loss']:.4f} nats, perplexity {entry['perplexity']:.3f}, "
               f"{entry['seconds']:.1f} s, {entry['tokens_per_second']:,} tokens/s", flush=True)
     return 1 if failures else 0
 

@@ -179,6 +179,9 @@ void read_grass(ConfigurationTable& table, Configuration& configuration) {
   grass.refresh_interval = table.integer("grass.refresh_interval", 1, 200);
   grass.scale = table.number("grass.scale", 0.0, infinity, 0.25);
   grass.refresh_warmup = table.integer("grass.refresh_warmup", 0, 20);
+  grass.keep_moments = table.boolean("grass.keep_moments", false);
+  const std::string obstacle = obstacle_to_keeping_moments(grass, configuration.optimizer.adam);
+  if (!obstacle.empty()) table.fail("grass.keep_moments", obstacle);
   using Rule = GrassConstants::SideRule;
   grass.side = table.choice<Rule>(
       "grass.side", {{"smaller", Rule::smaller}, {"rows", Rule::rows}, {"columns", Rule::columns}}, "smaller");

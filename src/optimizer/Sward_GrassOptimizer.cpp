@@ -21,6 +21,8 @@ void check_options(const GrassOptimizerOptions& options) {
   if (options.grass.rank < 1) refuse("grass.rank is " + std::to_string(options.grass.rank) + ", wanted 1 or more");
   if (options.grass.refresh_interval < 1) refuse("grass.refresh_interval must be 1 or more");
   if (options.grass.refresh_warmup < 0) refuse("grass.refresh_warmup must not be negative");
+  const std::string obstacle = obstacle_to_keeping_moments(options.grass, options.adam);
+  if (!obstacle.empty()) refuse("grass.keep_moments " + obstacle);
   if (!is_fraction(options.adam.beta1) || !is_fraction(options.adam.beta2))
     refuse("adam.beta1 and adam.beta2 must be in [0, 1)");
   if (!(options.adam.epsilon > 0.0)) refuse("adam.epsilon must be positive");

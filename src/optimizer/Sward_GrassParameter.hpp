@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "Sward_Scale.hpp"
 #include "Sward_SelectTopRows.hpp"
 #include "Sward_SelectionCheck.hpp"
+#include "Sward_SlotAges.hpp"
 
 namespace Sward {
 
@@ -88,6 +90,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     part_ = split_.part(shard.rank);
     weight_part_ = subview_of(weight_, part_of_weight());
     moments_.emplace(arena, info.name, part_.rows, part_.columns, adam.state);
+    if (grass.keep_moments) ages_.emplace(arena, info.name, rank);
   }
 
   std::pair<std::size_t, std::size_t> gradient_extents() const override {
@@ -109,15 +112,19 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   void initialize(const ExecutionSpace& space) override {
     fill(space, selection_.rows, 0);
     fill(space, selection_.scale, 1.0F);
-    reset_moments(space);
+    moments_->reset(space);
+    if (ages_) ages_->reset(space);
+    count_ = 0;
   }
 
   void begin_update(const ExecutionSpace& space, std::int64_t step, bool refresh) override {
     step_ = step;
     gradient_is_empty_ = true;
     choosing_ = refresh;
-    if (choosing_) reset_moments(space);
-    if (choosing_ && !needs_norms()) choose(space);
+    if (!choosing_) return;
+    count_ = 0;
+    if (!ages_) moments_->reset(space);
+    if (!needs_norms()) choose(space);
   }
 
   void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) override {
@@ -181,12 +188,19 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
+    AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
+    RowSelection<ExecutionSpace> selection = selection_;
+    double rate = context.learning_rate * grass_.scale;
+    if (ages_) {
+      selection = ages_->age(updates.space(), selection_, {adam_.beta1, adam_.beta2, grass_.refresh_warmup});
+      step.count = corrected_by_ages;
+    } else {
+      rate *= refresh_ramp();
+    }
     if (part_.is_empty()) return;
-    const AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     moments_->use([&]<class Storage>(const Storage& first, const Storage& second) {
-      auto update = grass_row_update(selection_, step, context.learning_rate * grass_.scale * refresh_ramp(),
-                                     context.learning_rate * adam_.weight_decay, context.rounding, gradient_part_,
-                                     first, second, weight_part_);
+      auto update = grass_row_update(selection, step, rate, context.learning_rate * adam_.weight_decay,
+                                     context.rounding, gradient_part_, first, second, weight_part_);
       update.count_as_part(place_of(part_, split_));
       updates.template add<Storage>(update);
     });
@@ -210,11 +224,15 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     moments_->visit_state(visitor, split_, rank_, by_rows ? rank : static_cast<std::size_t>(info_.rows),
                           by_rows ? static_cast<std::size_t>(info_.columns) : rank);
     visitor.visit("count", count_);
+    if (ages_) visitor.visit("ages", ages_->ages(), std::numeric_limits<int>::max());
   }
 
   const RowSelection<ExecutionSpace>& selection() const { return selection_; }
 
  private:
+  /// Updates after which Adam corrects no bias.
+  static constexpr std::int64_t corrected_by_ages = std::numeric_limits<std::int64_t>::max();
+
   static std::pair<std::size_t, std::size_t> first_of(std::size_t count) { return {0, count}; }
 
   /// The factor on the gradient so far: 0 before the first part of an update.
@@ -244,6 +262,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   void choose(const ExecutionSpace& space) {
+    if (ages_) ages_->remember(space, selection_);
     if (grass_.selection == Selection::top_r) {
       select_top_rows(space, norms(), selection_workspace(), selection_);
     } else {
@@ -251,6 +270,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       sample_rows(space, grass_.selection, norms(), draw, selection_workspace(), selection_);
     }
     choosing_ = false;
+    if (ages_) ages_->follow(space, selection_, *moments_);
 #ifndef NDEBUG
     check_same_selection(space, selection_, info_.name, communicator_);
 #endif
@@ -258,11 +278,6 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void share_among_ranks(const ExecutionSpace& space) {
     if (communicator_.size() > 1) scale(space, gradient_, Value(1) / static_cast<Value>(communicator_.size()));
-  }
-
-  void reset_moments(const ExecutionSpace& space) {
-    moments_->reset(space);
-    count_ = 0;
   }
 
   /// What this rank's part of the gradient changes, and what lies between its rows or columns.
@@ -287,6 +302,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   GradientMatrix gradient_part_;                              ///< summed over ranks
   std::optional<MomentPair<ExecutionSpace, Value>> moments_;  ///< always there once the selection's size is known
   RowSelection<ExecutionSpace> selection_;
+  std::optional<SlotAges<ExecutionSpace>> ages_;  ///< where moments outlive a refresh
   AdamConstants adam_;
   GrassConstants grass_;
   Workspace& workspace_;

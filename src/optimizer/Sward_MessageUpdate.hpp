@@ -29,6 +29,8 @@ class MessageUpdate {
   /// `squares`, unless empty, is for the sums of squares that updates write of their gradients' blocks.
   explicit MessageUpdate(const ExecutionSpace& space, const Squares& squares = {}) : space_(space), squares_(squares) {}
 
+  const ExecutionSpace& space() const { return space_; }
+
   /// Takes an update whose moments are kept in Storage.
   template <class Storage>
   void add(Update<Storage> update) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
@@ -9,6 +10,7 @@
 #include "Sward_Fill.hpp"
 #include "Sward_MatrixSplit.hpp"
 #include "Sward_Moment.hpp"
+#include "Sward_MoveSlots.hpp"
 #include "Sward_OptimizerOptions.hpp"
 #include "Sward_StateVisitor.hpp"
 
@@ -65,6 +67,19 @@ class MomentPair {
     use([&](const auto& first, const auto& second) {
       fill_zero(space, first);
       fill_zero(space, second);
+    });
+  }
+
+  /// As of one matrix. Blocks of moments in 8 bits may hold several slots: those cannot be moved.
+  template <class Source>
+  void move_slots(const ExecutionSpace& space, Side side, const Source& source) const {
+    use([&]<class Storage>(const Storage& first, const Storage& second) {
+      if constexpr (std::is_same_v<Storage, Codes>) {
+        throw std::logic_error("Sward::MomentPair::move_slots: moments in 8 bits stay where they are");
+      } else {
+        Sward::move_slots(space, side, source, first);
+        Sward::move_slots(space, side, source, second);
+      }
     });
   }
 

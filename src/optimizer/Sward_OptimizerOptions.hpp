@@ -17,7 +17,10 @@ struct GrassConstants {
   Selection selection = Selection::norm;
   std::int64_t refresh_interval = 200;  ///< updates between two selections
   std::int64_t refresh_warmup = 20;     ///< updates over which the learning rate ramps after a selection; 0: none
-  double scale = 0.25;                  ///< α, a factor on the step of projected matrices
+  /// Moments of rows that stay selected go on, and only those of new rows start at zero and ramp. Not for selections
+  /// with replacement nor for moments in 8 bits.
+  bool keep_moments = false;
+  double scale = 0.25;  ///< α, a factor on the step of projected matrices
   /// Whether rows or columns are selected: of the smaller dimension, or always of one.
   enum class SideRule { smaller, rows, columns } side = SideRule::smaller;
   std::uint64_t seed = 0;  ///< the same on all ranks, so that they sample alike
@@ -35,6 +38,16 @@ struct AdamConstants {
   double weight_decay = 0.0;
   StateType state = StateType::full;
 };
+
+/// Why moments cannot be kept as `keep_moments` wants; empty where they can, or need not be.
+inline std::string obstacle_to_keeping_moments(const GrassConstants& grass, const AdamConstants& adam) {
+  if (!grass.keep_moments) return "";
+  if (adam.state == StateType::int8) return "is for moments that are kept in float or bfloat16";
+  const bool replaces = grass.selection == Selection::norm_replacement ||
+                        grass.selection == Selection::norm_squared_replacement ||
+                        grass.selection == Selection::uniform_replacement;
+  return replaces ? "is for selections without replacement" : "";
+}
 
 /// Which matrices are projected, and all constants of both methods.
 struct OptimizerOptions {

@@ -40,11 +40,11 @@ std::vector<PlannedMemory> activations_by_level(const Configuration& configurati
   return activations;
 }
 
-/// Inputs and targets of all passes of an update, and the tokens of one as they were read.
+/// Inputs and targets of all passes of an update and of the next one, and the tokens of one pass as they were read.
 std::size_t token_batch_bytes(const Configuration& configuration, int ranks) {
   const auto passes = static_cast<std::size_t>(configuration.batch.sequences / configuration.batch.micro / ranks);
   const std::size_t arrays = configuration.data.document_attention ? 3 : 2;
-  return (passes * arrays + 1) * sizeof(std::int32_t) * batch_of(configuration).tokens();
+  return (2 * passes * arrays + 1) * sizeof(std::int32_t) * batch_of(configuration).tokens();
 }
 
 std::vector<PlannedMemory> plan_outside(const Configuration& configuration, int ranks,

@@ -181,7 +181,7 @@ std::vector<int> Trainer<Scalar>::occurring_tokens(const std::vector<TokenBatch>
 
 template <class Scalar>
 double Trainer<Scalar>::compute_gradients(std::int64_t step) {
-  const std::vector<TokenBatch> batches = read_batches(step);
+  const std::vector<TokenBatch> batches = std::exchange(next_batches_, {});
   const double targets = count_targets(step, batches);
   double loss = 0.0;
   optimizer_->begin_update(space_, step, static_cast<int>(batches.size()), learning_rate(step));
@@ -190,6 +190,8 @@ double Trainer<Scalar>::compute_gradients(std::int64_t step) {
     model_->set_batch(space_, batch.inputs, batch.targets, batch.document_first);
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.
     model_->forward_backward(space_, 1.0 / targets, *optimizer_);
+    // A device computes meanwhile: the loss is what is waited for.
+    if (&batch == &batches.back() && step + 1 < configuration_.schedule.steps) next_batches_ = read_batches(step + 1);
     loss += model_->loss_sum(space_);
   }
   return communicator_.sum(loss) / targets;
@@ -305,6 +307,7 @@ void Trainer<Scalar>::log_memory() const {
 template <class Scalar>
 bool Trainer<Scalar>::run(const std::function<bool()>& stop_is_requested) {
   start();
+  if (first_step_ < configuration_.schedule.steps) next_batches_ = read_batches(first_step_);
   bool stopping = false;
   for (std::int64_t step = first_step_; step < configuration_.schedule.steps && !stopping; ++step) {
     const UpdateMetrics metrics = update(step);

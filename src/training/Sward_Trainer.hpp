@@ -83,6 +83,7 @@ class Trainer {
   std::vector<TokenSource> train_;
   std::unique_ptr<const TokenFile> validation_;
   std::unique_ptr<TokenStream> stream_;
+  std::vector<TokenBatch> next_batches_;  ///< of the update that comes next, on this rank
   std::optional<CheckpointFile> checkpoint_;
   Plan plan_;
   std::optional<Arena<Space>> arena_;

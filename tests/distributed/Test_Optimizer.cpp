@@ -51,6 +51,17 @@ INSTANTIATE_TEST_SUITE_P(SharedWeights, OptimizerAgainstReference,
                                            trial(false, 0, 1, 0, 0.1, 2.0, 1, false, true, true),
                                            trial(false, 0, 1, 0, 0.1, 2.0, 3, false, true, true)));
 
+TrialOptions keeping(TrialOptions options) {
+  options.keeps_moments = true;
+  return options;
+}
+
+INSTANTIATE_TEST_SUITE_P(KeptMoments, OptimizerAgainstReference,
+                         ::testing::Values(keeping(trial(true, 3, 3, 2, 0.1, 0.0, 2)),
+                                           keeping(trial(true, 4, 1, 5, 0.0, 1.5, 3, true)),
+                                           keeping(trial(true, 20, 2, 3, 0.0, 1.5, 3, true, true)),
+                                           keeping(trial(true, 20, 3, 2, 0.1, 0.0, 1, false, true, true))));
+
 /// Inside the backward pass, where updates take the norms of the gradients that they read.
 TEST(OptimizerAtOnce, AgreesWithReference) {
   Communicator<MpiSpace> communicator(MPI_COMM_WORLD);

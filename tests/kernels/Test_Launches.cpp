@@ -5,17 +5,21 @@
 
 #include "Sward_AdamUpdate.hpp"
 #include "Sward_AdamWUpdate.hpp"
+#include "Sward_AgeSlots.hpp"
 #include "Sward_ApplyRowUpdate.hpp"
 #include "Sward_Attention.hpp"
 #include "Sward_Copy.hpp"
+#include "Sward_CopyNumbers.hpp"
 #include "Sward_CrossEntropy.hpp"
 #include "Sward_Embedding.hpp"
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
+#include "Sward_FindKeptSlots.hpp"
 #include "Sward_Float8Product.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_LaunchRecording.hpp"
 #include "Sward_MatrixProduct.hpp"
+#include "Sward_MoveSlots.hpp"
 #include "Sward_NormalValues.hpp"
 #include "Sward_OwnedMoment.hpp"
 #include "Sward_PackShares.hpp"
@@ -82,6 +86,7 @@ struct Operands {
   SelectionMemory<Space> memory{hidden, rank};
   SelectionMemory<Space> of_columns = given_selection<Space>({0, 3, 3, 7}, {1, 1, 1, 1}, hidden, Side::columns);
   OwnedMoment<EightBits, Space> codes{tokens, hidden}, gathered_codes{tokens, rank};
+  Vector<int, Space> rows_before{"rows before", rank}, kept_slots{"kept slots", rank}, ages{"ages", rank};
   Rounding rounding{true, {1, 2, 3}};
   Matrix<BFloat16, Space> halves = random_matrix<BFloat16, Space>(16, 16, 20);
   Float8Matrix<Matrix<Float8, Space>, Vector<float, Space>> in_8_bits{Matrix<Float8, Space>("codes", 16, 16),
@@ -107,6 +112,16 @@ void call_selection_kernels(const Space& space, const Operands<Space>& x) {
   grass_update(space, selection, adam_step, 1e-3, 1e-4, Rounding{}, x.compressed, x.first, x.second, x.square);
   grass_update(space, x.of_columns.selection(), adam_step, 1e-3, 1e-4, x.rounding, x.gathered, x.gathered_codes.storage,
                x.gathered_codes.storage, x.a);
+}
+
+/// What moments that outlive a refresh take.
+template <class Space>
+void call_slot_kernels(const Space& space, const Operands<Space>& x) {
+  copy_numbers(space, x.of_columns.rows, x.rows_before);
+  find_kept_slots(space, x.rows_before, x.memory.rows, x.kept_slots);
+  move_slots(space, Side::rows, x.kept_slots, x.first);
+  move_slots(space, Side::columns, x.kept_slots, x.gathered_first);
+  age_slots(space, AgeingRule{0.9, 0.999, 20}, x.memory.scale, x.ages, x.of_columns.scale);
 }
 
 /// The updates of a layer, by rows, by columns, and in full.
@@ -176,6 +191,7 @@ template <class Space>
 void call_all(const Space& space, const Operands<Space>& x) {
   call_basic_kernels(space, x);
   call_selection_kernels(space, x);
+  call_slot_kernels(space, x);
   update_layer(space, x);
   call_sharing_kernels(space, x);
   call_transformer_kernels(space, x);
@@ -195,7 +211,7 @@ TYPED_TEST(Launches, CarryOurLabelsOnTheGivenInstanceWithoutAllocationOrFence) {
     const LaunchRecording recording;
     call_all(instance, operands);
     const std::uint32_t given = Kokkos::Tools::Experimental::device_id(instance);
-    EXPECT_GE(recording.launches().size(), 41U);
+    EXPECT_GE(recording.launches().size(), 46U);
     for (const Launch& launch : recording.launches()) {
       EXPECT_EQ(launch.label.rfind("Sward::", 0), 0U) << launch.label;
       EXPECT_EQ(launch.device, given) << launch.label;

@@ -162,6 +162,7 @@ TEST(Configuration, has_the_documented_defaults) {
   EXPECT_EQ(o.grass_constants.refresh_interval, 200);
   EXPECT_EQ(o.grass_constants.scale, 0.25);
   EXPECT_EQ(o.grass_constants.refresh_warmup, 20);
+  EXPECT_FALSE(o.grass_constants.keep_moments);
   EXPECT_EQ(o.grass_constants.side, GrassConstants::SideRule::smaller);
   EXPECT_EQ(c.schedule.warmup_steps, 0);
   EXPECT_EQ(c.schedule.shape, ScheduleOptions::Shape::cosine);
@@ -196,6 +197,16 @@ TEST(Configuration, knows_every_selection) {
     EXPECT_EQ(read_text(ConfigurationText().set("grass.selection", "'" + name + "'").text())
                   .optimizer.grass_constants.selection,
               selection);
+}
+
+TEST(Configuration, keeps_moments_where_it_can) {
+  const auto text = [] { return ConfigurationText().set("grass.keep_moments", "true"); };
+  EXPECT_TRUE(read_text(text().text()).optimizer.grass_constants.keep_moments);
+  EXPECT_TRUE(read_text(text().set("optimizer.state", "'bfloat16'").text()).optimizer.grass_constants.keep_moments);
+  EXPECT_THAT(error_of(text().set("optimizer.state", "'int8'").text()),
+              HasSubstr("'grass.keep_moments' is for moments that are kept in float or bfloat16"));
+  EXPECT_THAT(error_of(text().set("grass.selection", "'uniform-replacement'").text()),
+              HasSubstr("'grass.keep_moments' is for selections without replacement"));
 }
 
 TEST(Configuration, mixes_files_by_weight) {

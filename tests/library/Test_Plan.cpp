@@ -132,8 +132,8 @@ TEST(Plan, CountsMessagesByLayerAsByHand) {
 TEST(Plan, CountsWhatLiesOutsideTheArena) {
   Configuration configuration = small_configuration(true);
   auto outside = by_kind(plan_of(configuration, 1, DataSize{31, 1000}).outside);
-  // Six passes of two sequences, and one as it is read.
-  EXPECT_EQ(outside["token_batch"], 4 * (6 * 2 + 1) * t);
+  // Six passes of two sequences, those of the next update, and one as it is read.
+  EXPECT_EQ(outside["token_batch"], 4 * (2 * 6 * 2 + 1) * t);
   EXPECT_EQ(outside["sequence_order"], 4 * 31);
   EXPECT_EQ(outside["token_file_caches"], 1000U);
   EXPECT_EQ(outside.count("message_copy"), 0U);
@@ -143,7 +143,7 @@ TEST(Plan, CountsWhatLiesOutsideTheArena) {
   configuration.data.validation = "validation.h5";
   configuration.data.document_attention = true;
   outside = by_kind(plan_of(configuration, 2).outside);
-  EXPECT_EQ(outside["token_batch"], 4 * (3 * 3 + 1) * t);
+  EXPECT_EQ(outside["token_batch"], 4 * (2 * 3 * 3 + 1) * t);
   EXPECT_EQ(outside.count("sequence_order"), 0U);
   EXPECT_EQ(outside["token_file_caches"], std::size_t{2} << 20);
   // Of a block, which is more than the head.

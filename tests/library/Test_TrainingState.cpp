@@ -26,6 +26,7 @@ struct Method {
   Selection selection;
   GrassConstants::SideRule side;
   bool tied;
+  bool keeps_moments = false;
 };
 
 void PrintTo(const Method& method, std::ostream* out) { *out << method.name; }
@@ -40,6 +41,7 @@ OptimizerOptions options_of(const Method& method, std::int64_t rank = 3) {
   options.grass_constants.side = method.side;
   options.grass_constants.refresh_interval = 3;
   options.grass_constants.refresh_warmup = 3;
+  options.grass_constants.keep_moments = method.keeps_moments;
   return options;
 }
 
@@ -108,6 +110,8 @@ TEST_P(TrainingState, survives_a_restart_bit_for_bit) {
 INSTANTIATE_TEST_SUITE_P(
     Methods, TrainingState,
     ::testing::Values(usual,
+                      Method{"grass that keeps moments", true, Selection::norm, GrassConstants::SideRule::smaller,
+                             false, true},
                       Method{"grass by rows with replacement", true, Selection::norm_replacement,
                              GrassConstants::SideRule::rows, false},
                       Method{"grass by columns, tied", true, Selection::top_r, GrassConstants::SideRule::columns, true},

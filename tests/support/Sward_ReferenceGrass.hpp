@@ -42,6 +42,7 @@ struct ReferenceOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
+  bool keep_moments = false;  ///< of rows that stay selected, each with a count of its own
 };
 
 /// Grass with top-r, or AdamW in full, on one matrix as GRASS.md states them: whole gradients, plain loops, double.
@@ -64,21 +65,24 @@ class ReferenceParameter {
   }
 
   void update(long step, const Dense& compressed, double learning_rate, double gradient_scale) {
-    ++count_;
-    double factor = learning_rate;
-    if (options_.projected) factor *= options_.scale;
-    if (options_.projected && options_.refresh_warmup > 0)
-      factor *= std::min(1.0, static_cast<double>(step % options_.refresh_interval + 1) /
-                                  static_cast<double>(options_.refresh_warmup));
     for (std::size_t k = 0; k < rows_.size(); ++k) {
+      const int count = ++counts_[k];
+      const double age = options_.keep_moments ? count : static_cast<double>(step % options_.refresh_interval + 1);
+      double factor = learning_rate;
+      if (options_.projected) factor *= options_.scale;
+      if (options_.projected && options_.refresh_warmup > 0)
+        factor *= std::min(1.0, age / static_cast<double>(options_.refresh_warmup));
+      // Kept moments are corrected after ε was added, all the others before.
+      const double correction2 = 1 / (1 - std::pow(options_.beta2, count));
+      const double epsilon = options_.epsilon * (options_.keep_moments ? std::sqrt(correction2) : 1.0);
       for (std::size_t j = 0; j < other_extent(); ++j) {
         const double g = gradient_scale * compressed(k, j);
         first_(k, j) = options_.beta1 * first_(k, j) + (1 - options_.beta1) * g;
         second_(k, j) = options_.beta2 * second_(k, j) + (1 - options_.beta2) * g * g;
-        const double m = first_(k, j) / (1 - std::pow(options_.beta1, count_));
-        const double v = second_(k, j) / (1 - std::pow(options_.beta2, count_));
+        const double m = first_(k, j) / (1 - std::pow(options_.beta1, count));
+        const double v = second_(k, j) * correction2;
         double& w = columns_side_ ? weight_(j, rows_[k]) : weight_(rows_[k], j);
-        w = w * (1 - learning_rate * options_.weight_decay) - factor * m / (std::sqrt(v) + options_.epsilon);
+        w = w * (1 - learning_rate * options_.weight_decay) - factor * m / (std::sqrt(v) + epsilon);
       }
     }
   }
@@ -103,18 +107,32 @@ class ReferenceParameter {
     std::vector<double> norms(extent(), 0.0);
     for (std::size_t k = 0; k < extent(); ++k)
       for (std::size_t j = 0; j < other_extent(); ++j) norms[k] += entry(gradient, k, j) * entry(gradient, k, j);
+    const std::vector<std::size_t> before = rows_;
     rows_.resize(extent());
     std::iota(rows_.begin(), rows_.end(), std::size_t(0));
     std::stable_sort(rows_.begin(), rows_.end(), [&](std::size_t a, std::size_t b) { return norms[a] > norms[b]; });
     rows_.resize(std::min(options_.rank, extent()));
     std::sort(rows_.begin(), rows_.end());
+    const Dense first = first_;
+    const Dense second = second_;
+    const std::vector<int> counts = counts_;
     reset();
+    for (std::size_t k = 0; k < rows_.size() && options_.keep_moments; ++k) {
+      const auto place = std::find(before.begin(), before.end(), rows_[k]);
+      if (place == before.end()) continue;
+      const auto from = static_cast<std::size_t>(place - before.begin());
+      for (std::size_t j = 0; j < other_extent(); ++j) {
+        first_(k, j) = first(from, j);
+        second_(k, j) = second(from, j);
+      }
+      counts_[k] = counts[from];
+    }
   }
 
   void reset() {
     first_ = Dense(rows_.size(), other_extent());
     second_ = Dense(rows_.size(), other_extent());
-    count_ = 0;
+    counts_.assign(rows_.size(), 0);
   }
 
   Dense weight_;
@@ -123,7 +141,7 @@ class ReferenceParameter {
   std::vector<std::size_t> rows_;
   Dense first_;
   Dense second_;
-  int count_ = 0;
+  std::vector<int> counts_;
 };
 
 }  // namespace Sward::Test
