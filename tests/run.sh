@@ -3,12 +3,13 @@ set -uo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: tests/run.sh [--preset NAME] [--tidy] [--help] [CTEST ARGUMENT]...
+Usage: tests/run.sh [--preset NAME] [--target NAME] [--tidy] [--help] [CTEST ARGUMENT]...
 
 Sets up what is missing (cmake/bootstrap.sh), configures, builds, and runs every test. The last
 line printed is "N passed, N failed"; the exit status is 0 if nothing failed.
 
   --preset NAME   a preset of CMakePresets.json; default host-release
+  --target NAME   build this target alone: "--target test_kernels -L kernels" is what those tests need
   --tidy          clang-tidy too, which takes minutes; counted as one test
   CTEST ARGUMENT  handed on: -L kernels (the tests with this label), -R NAME (by name), ...
                   Labels: kernels library distributed drivers fuzz slurm install style
@@ -18,10 +19,12 @@ TEXT
 }
 
 preset=host-release
+target=all
 tidy=no
 while [ $# -gt 0 ]; do
   case $1 in
     --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+    --target) target=${2:?--target needs a name}; shift 2 ;;
     --tidy) tidy=yes; shift ;;
     --help) usage; exit 0 ;;
     *) break ;;
@@ -40,7 +43,7 @@ bootstrap_options=(--style --slurm)
 prefix=$(cmake/bootstrap.sh "${bootstrap_options[@]}" | tail -n 1) || give_up "cmake/bootstrap.sh"
 build=build/$preset
 cmake --preset "$preset" -DCMAKE_PREFIX_PATH="$prefix" < /dev/null || give_up "configuring"
-cmake --build "$build" < /dev/null || give_up "building"
+cmake --build "$build" --target "$target" < /dev/null || give_up "building"
 
 # More ranks than cores, and more threads than cores, must wait without spinning.
 cores=$(nproc)

@@ -156,6 +156,11 @@ class CublasLt {
     return count_;
   }
 
+  void set_measuring(bool measures) {
+    const std::lock_guard lock(mutex_);
+    measures_ = measures;
+  }
+
   std::vector<CublasLtChoice> choices() const {
     const std::lock_guard lock(mutex_);
     std::vector<CublasLtChoice> all;
@@ -192,12 +197,12 @@ class CublasLt {
     set_scales(p, entry.description, o);
     const std::vector<cublasLtMatmulAlgo_t> algorithms = propose(handle_, p, entry.description);
     const bool can_be_repeated = beta == 0.0F || o.source != o.result;
-    entry.algorithm =
-        can_be_repeated ? fastest(stream, p, entry, algorithms, alpha, beta, o) : like_without_addition(p, algorithms);
+    entry.algorithm = measures_ && can_be_repeated ? fastest(stream, p, entry, algorithms, alpha, beta, o)
+                                                   : like_without_addition(p, algorithms);
     return entries_.emplace(p, std::move(entry)).first->second;
   }
 
-  /// The algorithm of the same product without an addition, which was measured, if there is one.
+  /// The algorithm of the same product without an addition, if there is one, or the first.
   cublasLtMatmulAlgo_t like_without_addition(CublasLtProduct p, const std::vector<cublasLtMatmulAlgo_t>& algorithms) {
     p.is_added_to = false;
     const auto sibling = entries_.find(p);
@@ -249,6 +254,7 @@ class CublasLt {
   std::map<cudaStream_t, void*> workspaces_;  // given back with the process's device context
   std::map<CublasLtProduct, Entry> entries_;
   std::uint64_t count_ = 0;
+  bool measures_ = true;
 };
 
 }  // namespace
@@ -257,6 +263,8 @@ void cublaslt_product(cudaStream_t stream, const CublasLtProduct& product, float
                       const CublasLtOperands& operands) {
   CublasLt::instance().multiply(stream, product, alpha, beta, operands);
 }
+
+void set_cublaslt_measuring(bool measures) { CublasLt::instance().set_measuring(measures); }
 
 std::uint64_t cublaslt_product_count() { return CublasLt::instance().count(); }
 

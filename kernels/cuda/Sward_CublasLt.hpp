@@ -39,10 +39,15 @@ struct CublasLtOperands {
 inline constexpr std::size_t cublaslt_workspace_bytes = std::size_t{64} << 20;
 
 /// Queues the product on `stream`. The first product of a kind measures the algorithms that cuBLASLt proposes, where
-/// that destroys nothing (S is not C), and waits for them; the fastest is kept for the life of the process.
+/// that destroys nothing (S is not C), and waits for them; the fastest is kept for the life of the process. Without
+/// measuring it is the one that cuBLASLt proposes first.
 /// Throws std::runtime_error with cuBLASLt's status and the product's extents.
 void cublaslt_product(cudaStream_t stream, const CublasLtProduct& product, float alpha, float beta,
                       const CublasLtOperands& operands);
+
+/// Whether products of a kind that has not come up yet are measured, as they are at first. Clocks decide between
+/// algorithms that are about as fast, so that processes which measure may differ in the last bits.
+void set_cublaslt_measuring(bool measures);
 
 /// How many products went through cublaslt_product, so that a test can tell which path was taken.
 std::uint64_t cublaslt_product_count();

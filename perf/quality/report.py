@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the results of perf/quality/run.py as a Markdown table, and draws the loss of chosen runs.
+"""Prints the results of perf/quality/run.py as Markdown tables, and draws the loss of chosen runs.
 
   perf/quality/report.py perf/quality/results/60m.jsonl
   perf/quality/report.py perf/quality/results/60m.jsonl --draw "60m-33M/adamw-0.001=AdamW" "60m-33M/norm-128-0.014=Grass r=128" \\
@@ -42,16 +42,25 @@ def mebibytes(count):
     return f"{count / 2**20:.0f}" if count else "-"
 
 
-def print_table(runs):
-    print("| run | seeds | perplexity | spread | loss | seconds | memory MiB | message MiB | at a refresh |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for name, entries in runs.items():
-        perplexities = [entry["perplexity"] for entry in entries]
-        spread = f"{max(perplexities) - min(perplexities):.3f}" if len(entries) > 1 else "-"
-        loss = statistics.mean(entry["validation_loss"] for entry in entries)
-        seconds = statistics.median(entry["seconds"] for entry in entries)
-        print(f"| {name} | {len(entries)} | {statistics.mean(perplexities):.3f} | {spread} | {loss:.4f} | {seconds:.0f} | "
-              f"{mebibytes(entries[0]['memory_bytes'])} | {mebibytes(entries[0]['message_bytes'])} | {mebibytes(entries[0]['message_bytes_at_refresh'])} |")
+def print_row(name, entries):
+    perplexities = [entry["perplexity"] for entry in entries]
+    spread = f"{max(perplexities) - min(perplexities):.3f}" if len(entries) > 1 else "-"
+    loss = statistics.mean(entry["validation_loss"] for entry in entries)
+    seconds = statistics.median(entry["seconds"] for entry in entries)
+    bytes_of = (mebibytes(entries[0][key]) for key in ("memory_bytes", "message_bytes", "message_bytes_at_refresh"))
+    print(f"| {name} | {len(entries)} | {statistics.mean(perplexities):.3f} | {spread} | {loss:.4f} | {seconds:.0f} | "
+          + " | ".join(bytes_of) + " |")
+
+
+def print_tables(runs):
+    """One for each table of runs, the best first."""
+    for table in dict.fromkeys(name.split("/")[0] for name in runs):
+        print(f"\n{table}\n")
+        print("| run | seeds | perplexity | spread | loss | seconds | memory MiB | message MiB | at a refresh |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        rows = [(name.split("/")[1], entries) for name, entries in runs.items() if name.split("/")[0] == table]
+        for name, entries in sorted(rows, key=lambda row: statistics.mean(entry["perplexity"] for entry in row[1])):
+            print_row(name, entries)
 
 
 def draw(runs, arguments):
@@ -95,7 +104,7 @@ def main():
     if arguments.draw:
         draw(runs, arguments)
     else:
-        print_table(runs)
+        print_tables(runs)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include "Sward_Optimizer.hpp"
 #include "Sward_Philox.hpp"
 #include "Sward_ProcessGroup.hpp"
+#include "Sward_ProductChoices.hpp"
 #include "Sward_StepCase.hpp"
 
 namespace Sward::Perf {
@@ -39,7 +40,8 @@ inline void add_options(CLI::App& app, StepOptions& options) {
   app.add_option("--state", options.state, "float, bfloat16 or int8")
       ->check(CLI::IsMember({"float", "bfloat16", "int8"}));
   app.add_option("--message", options.message, "float or bfloat16")->check(CLI::IsMember({"float", "bfloat16"}));
-  app.add_flag("!--nondeterministic", options.deterministic, "attention may add in any order");
+  app.add_flag("!--nondeterministic", options.deterministic,
+               "run.deterministic = false: measured products, attention in any order");
 }
 
 inline Recompute recompute_level(const std::string& name) {
@@ -102,6 +104,7 @@ class Step {
     const std::size_t micro = sequences_of_pass(c, options);
     passes_ = static_cast<int>(c.sequences / micro);
     const BatchShape batch{micro, c.length, true, options.deterministic, options.precision == "float8"};
+    set_product_measuring(!options.deterministic);
     Arena<Space> plan = Arena<Space>::measuring();
     place(plan, c, batch, options);
     arena_.emplace(Arena<Space>::holding(plan.bytes()));

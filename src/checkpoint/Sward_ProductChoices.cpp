@@ -67,6 +67,8 @@ void restore_choices(const Hdf5File& file, bool is_float8) {
 
 }  // namespace
 
+void set_product_measuring(bool measures) { set_cublaslt_measuring(measures); }
+
 void write_product_choices(Hdf5File& file) {
   for (const bool is_float8 : {false, true}) write_choices(file, is_float8);
 }
@@ -75,6 +77,7 @@ void restore_product_choices(const CheckpointFile& checkpoint) {
   for (const bool is_float8 : {false, true}) restore_choices(checkpoint.file(), is_float8);
 }
 #else
+void set_product_measuring(bool) {}
 void write_product_choices(Hdf5File&) {}
 void restore_product_choices(const CheckpointFile&) {}
 #endif

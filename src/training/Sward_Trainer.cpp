@@ -105,6 +105,7 @@ void Trainer<Scalar>::check_disk() const {
 
 template <class Scalar>
 void Trainer<Scalar>::start() {
+  set_product_measuring(!configuration_.deterministic);
   arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
   place_training(*arena_, configuration_, communicator_.size(), communicator_, model_, optimizer_);
   model_->initialize(space_);

@@ -60,15 +60,20 @@ TEST(SwardTrain, WritesMetricsEvaluationsAndTheCheckpointsToKeep) {
   EXPECT_EQ(snapshot(folder / "out").size(), 3U);
 }
 
-TEST(SwardTrain, TheSameSeedGivesTheSameRun) {
+class SwardTrainInPrecision : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(SwardTrainInPrecision, TheSameSeedGivesTheSameRun) {
   const TrainingFolder folder;
-  for (const std::string name : {"a", "b"}) expect_finished(folder.train({folder.output_setting(name)}));
-  expect_finished(folder.train({folder.output_setting("c"), "run.seed=6"}));
+  const std::string precision = "precision.compute=" + GetParam();
+  for (const std::string name : {"a", "b"}) expect_finished(folder.train({folder.output_setting(name), precision}));
+  expect_finished(folder.train({folder.output_setting("c"), precision, "run.seed=6"}));
   EXPECT_EQ(timeless_metrics(folder / "a"), timeless_metrics(folder / "b"));
   EXPECT_EQ(state_of(folder.checkpoint(4, "a")), state_of(folder.checkpoint(4, "b")));
   EXPECT_NE(timeless_metrics(folder / "a"), timeless_metrics(folder / "c"));
   EXPECT_NE(state_of(folder.checkpoint(4, "a")), state_of(folder.checkpoint(4, "c")));
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, SwardTrainInPrecision, ::testing::Values("float", "bfloat16"));
 
 class SwardTrainOnRanks : public ::testing::TestWithParam<int> {};
 
