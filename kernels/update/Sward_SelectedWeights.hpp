@@ -29,7 +29,7 @@ struct SelectedWeights {
   Value kept;
   Rounding rounding;
   Weight weight;
-  bool in_packs;
+  bool in_packs = false;
 
   SelectedWeights() = default;
 
