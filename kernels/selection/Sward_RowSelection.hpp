@@ -24,6 +24,12 @@ enum class Selection {
   uniform_replacement
 };
 
+/// Whether a row can be drawn several times.
+inline bool draws_with_replacement(Selection selection) {
+  return selection == Selection::norm_replacement || selection == Selection::norm_squared_replacement ||
+         selection == Selection::uniform_replacement;
+}
+
 /// r selected rows (or columns) of a matrix, on the device: Pᵀ = ρB, where B picks `rows` and ρ is the diagonal
 /// `scale`. The numbers ascend; a row drawn twice stands in two neighbouring slots.
 template <class ExecutionSpace>

@@ -24,12 +24,6 @@ inline int sampling_power(Selection selection) {
   }
 }
 
-/// Whether a row can be drawn several times.
-inline bool draws_with_replacement(Selection selection) {
-  return selection == Selection::norm_replacement || selection == Selection::norm_squared_replacement ||
-         selection == Selection::uniform_replacement;
-}
-
 /// r distinct rows: those with the largest log q + Gumbel noise, which is the same as drawing one after the other.
 /// Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
 template <class ExecutionSpace, class Norms>

@@ -60,7 +60,8 @@ def rows_of(table):
     """The runs of a table, the first seed of all rows first."""
     content = tomllib.loads(table.read_text())
     configuration = (table.parent / content["configuration"]).resolve()
-    rows = [Row(f"{table.stem}/{run['name']}", content.get("program", "sward"), configuration, content.get("set", []) + run.get("set", []), seed)
+    program, common = content.get("program", "sward"), content.get("set", [])
+    rows = [Row(f"{table.stem}/{run['name']}", program, configuration, common + run.get("set", []), seed)
             for run in content["run"] for seed in run.get("seeds", [1])]
     return sorted(rows, key=lambda row: row.seed)
 

@@ -43,10 +43,7 @@ struct AdamConstants {
 inline std::string obstacle_to_keeping_moments(const GrassConstants& grass, const AdamConstants& adam) {
   if (!grass.keep_moments) return "";
   if (adam.state == StateType::int8) return "is for moments that are kept in float or bfloat16";
-  const bool replaces = grass.selection == Selection::norm_replacement ||
-                        grass.selection == Selection::norm_squared_replacement ||
-                        grass.selection == Selection::uniform_replacement;
-  return replaces ? "is for selections without replacement" : "";
+  return draws_with_replacement(grass.selection) ? "is for selections without replacement" : "";
 }
 
 /// Which matrices are projected, and all constants of both methods.

@@ -146,6 +146,12 @@ std::vector<TokenBatch> Trainer<Scalar>::read_batches(std::int64_t step) {
   return batches;
 }
 
+/// Nothing behind the last update.
+template <class Scalar>
+void Trainer<Scalar>::read_ahead(std::int64_t step) {
+  if (step < configuration_.schedule.steps) next_batches_ = read_batches(step);
+}
+
 /// Targets of an update that count, over all ranks and micro-batches; the gradients' scale has to be known before the
 /// first backward pass.
 template <class Scalar>
@@ -192,7 +198,7 @@ double Trainer<Scalar>::compute_gradients(std::int64_t step) {
     // Scaled so that the sum over micro-batches and ranks is the gradient of the mean loss.
     model_->forward_backward(space_, 1.0 / targets, *optimizer_);
     // A device computes meanwhile: the loss is what is waited for.
-    if (&batch == &batches.back() && step + 1 < configuration_.schedule.steps) next_batches_ = read_batches(step + 1);
+    if (&batch == &batches.back()) read_ahead(step + 1);
     loss += model_->loss_sum(space_);
   }
   return communicator_.sum(loss) / targets;
@@ -308,7 +314,7 @@ void Trainer<Scalar>::log_memory() const {
 template <class Scalar>
 bool Trainer<Scalar>::run(const std::function<bool()>& stop_is_requested) {
   start();
-  if (first_step_ < configuration_.schedule.steps) next_batches_ = read_batches(first_step_);
+  read_ahead(first_step_);
   bool stopping = false;
   for (std::int64_t step = first_step_; step < configuration_.schedule.steps && !stopping; ++step) {
     const UpdateMetrics metrics = update(step);

@@ -57,6 +57,7 @@ class Trainer {
   void start();
 
   std::vector<TokenBatch> read_batches(std::int64_t step);
+  void read_ahead(std::int64_t step);
   double count_targets(std::int64_t step, const std::vector<TokenBatch>& batches) const;
   std::vector<int> occurring_tokens(const std::vector<TokenBatch>& batches) const;
   double compute_gradients(std::int64_t step);
