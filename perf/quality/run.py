@@ -12,6 +12,7 @@ A table names a configuration of sward-train and its rows:
   name = "grass-r128"
   set = ["grass.rank=128"]               of this row, behind those of the table
   seeds = [1, 2, 3]                      default [1]
+  from = { 3000 = ["grass.rank=256"] }   settings from that update on, a refresh; default none
 
 With program = "galore", galore.py beside this file takes the place of sward-train, with the weights that it starts with.
 
@@ -53,7 +54,14 @@ class Row(NamedTuple):
     program: str
     configuration: Path
     settings: list
+    changes: list  # (update, settings from it on)
     seed: int
+
+    def all_settings(self):
+        return self.settings + [setting for _, settings in self.changes for setting in settings]
+
+    def described_settings(self):
+        return self.settings + [f"{setting} from {update}" for update, settings in self.changes for setting in settings]
 
 
 def rows_of(table):
@@ -61,7 +69,8 @@ def rows_of(table):
     content = tomllib.loads(table.read_text())
     configuration = (table.parent / content["configuration"]).resolve()
     program, common = content.get("program", "sward"), content.get("set", [])
-    rows = [Row(f"{table.stem}/{run['name']}", program, configuration, common + run.get("set", []), seed)
+    rows = [Row(f"{table.stem}/{run['name']}", program, configuration, common + run.get("set", []),
+                sorted((int(update), settings) for update, settings in run.get("from", {}).items()), seed)
             for run in content["run"] for seed in run.get("seeds", [1])]
     return sorted(rows, key=lambda row: row.seed)
 
@@ -116,7 +125,7 @@ def summary(metrics):
 def planned(arguments, row):
     """Bytes that each of two ranks would send in an update; how the sequences are split does not matter to them."""
     command = [arguments.bin / "sward-plan", row.configuration, "--json", "--ranks", "2"]
-    for setting in [*row.settings, "batch.micro=1", *(["optimizer.method=adamw"] if row.program == "galore" else [])]:
+    for setting in [*row.all_settings(), "batch.micro=1", *(["optimizer.method=adamw"] if row.program == "galore" else [])]:
         command += ["--set", setting]
     plan = json.loads(subprocess.run(command, cwd=arguments.data, capture_output=True, text=True, check=True).stdout)
     return {f"message_bytes{suffix}": sum(layer[kind] for layer in plan["messages"])
@@ -145,14 +154,35 @@ def initial_weights(arguments, row):
     return folder
 
 
-def command_of(arguments, row, folder):
+def command_of(arguments, row, settings, folder):
     if row.program == "galore":
         command = [sys.executable, Path(__file__).resolve().with_name("galore.py"), row.configuration,
                    "--weights", initial_weights(arguments, row)]
     else:
         command = [arguments.bin / "sward-train", row.configuration, "--resume", "auto"]
-    settings = [*row.settings, f"run.seed={row.seed}", f"output.directory='{folder}'"]
+    settings = [*settings, f"run.seed={row.seed}", f"output.directory='{folder}'"]
     return command + [f"--set={setting}" for setting in settings]
+
+
+def train_until(command, checkpoint, **options):
+    """Ends a run at its first checkpoint. The updates that it has done since are done again by whoever resumes it."""
+    with subprocess.Popen(command, **options) as process:
+        while process.poll() is None and not checkpoint.exists():
+            time.sleep(0.05)
+        process.kill()
+    return checkpoint.exists()
+
+
+def train_to_the_end(arguments, row, folder, output):
+    options = {"cwd": arguments.data, "stdout": output, "stderr": subprocess.STDOUT}
+    settings = list(row.settings)
+    for update, changed in row.changes:
+        checkpoint = folder / f"checkpoint-{update:08}.h5"
+        command = command_of(arguments, row, [*settings, f"output.checkpoint_interval={update}"], folder)
+        if not checkpoint.exists() and not train_until(command, checkpoint, **options):
+            return False
+        settings += changed
+    return subprocess.run(command_of(arguments, row, settings, folder), **options).returncode == 0
 
 
 def train(arguments, row):
@@ -161,10 +191,9 @@ def train(arguments, row):
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_name(folder.name + ".log")
     with log.open("w") as output:
-        status = subprocess.run(command_of(arguments, row, folder), cwd=arguments.data, stdout=output,
-                                stderr=subprocess.STDOUT).returncode
-    if status != 0:
-        print(f"{row.name}, seed {row.seed}: failed with {status}, see {log}", file=sys.stderr)
+        succeeded = train_to_the_end(arguments, row, folder, output)
+    if not succeeded:
+        print(f"{row.name}, seed {row.seed}: failed, see {log}", file=sys.stderr)
         return None
     result = {**summary(folder / "metrics.jsonl"), **planned(arguments, row)}
     if not arguments.keep:
@@ -178,7 +207,7 @@ def main():
     unpack(arguments.data)
     start, failures, done = time.monotonic(), 0, finished(arguments.results)
     for row in (row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row.name)):
-        if key_of(row.name, row.settings, row.seed) in done:
+        if key_of(row.name, row.described_settings(), row.seed) in done:
             continue
         if time.monotonic() - start > arguments.seconds:
             print("no time left; call again for the rest")
@@ -187,7 +216,7 @@ def main():
         if result is None:
             failures += 1
             continue
-        entry = {"run": row.name, "settings": row.settings, "seed": row.seed, "device": device_name(), **result}
+        entry = {"run": row.name, "settings": row.described_settings(), "seed": row.seed, "device": device_name(), **result}
         with arguments.results.open("a") as results:
             results.write(json.dumps(entry) + "\n")
         print(f"{row.name}, seed {row.seed}: {entry['validation_loss']:.4f} nats, perplexity {entry['perplexity']:.3f}, "

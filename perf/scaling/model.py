@@ -17,7 +17,7 @@ import json
 import math
 import pathlib
 
-BYTES_OF_UPDATE = 28  # an element: weight and two moments read and written, gradient read, in float
+BYTES = {"float": 4, "bfloat16": 2, "int8": 1}
 
 
 @dataclasses.dataclass
@@ -27,10 +27,7 @@ class Step:
     operations: list  # of the passes before each message, in the order in which messages start
     messages: list  # bytes
     element: int = 4  # bytes of each number in them
-
-    @property
-    def update_bytes(self):
-        return BYTES_OF_UPDATE * sum(self.messages) / self.element
+    update_bytes: float = 0.0
 
 
 @dataclasses.dataclass
@@ -40,6 +37,12 @@ class Machine:
     latency: float = 0.0  # seconds
     overlap: float = 1.0
     cores: float = math.inf  # that all ranks share: more ranks than these are slower each
+
+
+def bytes_of_update(line):
+    """For an element: weight and two moments read and written, gradient read in float."""
+    weight = BYTES["float" if line["precision"] == "float" else "bfloat16"]
+    return 2 * weight + 4 * BYTES[line.get("state", "float")] + BYTES["float"]
 
 
 def step_of(shape, length, tokens, messages, grass_rank=None, last_pass=1.0, element=4):
@@ -96,8 +99,10 @@ def read_lines(paths):
 
 
 def step_of_line(line):
-    return step_of(line, line["length"], line["tokens"] / line["ranks"], line["messages"], line["grass_rank"],
-                   line["micro"] / line["sequences"], 2 if line.get("message") == "bfloat16" else 4)
+    element = BYTES[line.get("message", "float")]
+    step = step_of(line, line["length"], line["tokens"] / line["ranks"], line["messages"], line["grass_rank"],
+                   line["micro"] / line["sequences"], element)
+    return dataclasses.replace(step, update_bytes=bytes_of_update(line) * sum(line["messages"]) / element)
 
 
 def least(error, values):
@@ -131,7 +136,7 @@ def as_quick_as_measured(machine, line):
 
 
 def fit_computing(lines, cores):
-    most = 1e12  # bytes a second; from there on updates cost nothing that could be measured
+    most = 1e13  # bytes a second; from there on updates cost nothing that could be measured
     machine = lambda v: Machine(v["rate"], min(v["memory"], most), cores=cores)
     return machine(least(lambda v: squares((local_seconds(step_of_line(line), machine(v), line["ranks"]),
                                             line["local_seconds"]) for line in lines), {"rate": 1e11, "memory": 1e10}))

@@ -35,7 +35,7 @@ def time_case(case, arguments):
     shape = shape_of(case + ":0")
     trainer = Trainer(shape, 0, False, "cuda", torch.bfloat16)
     network = DistributedDataParallel(trainer.model, gradient_as_bucket_view=True)
-    trainer.network = network if arguments.eager else torch.compile(network)
+    trainer.network = network if arguments.eager else torch.compile(network, dynamic=False)
     tokens = torch.randint(0, VOCABULARY, (shape["sequences"], shape["length"] + 1), device="cuda")
     seconds = torch.tensor(median_time(lambda: trainer.update(tokens), arguments.warmup, arguments.steps), device="cuda")
     distributed.all_reduce(seconds, distributed.ReduceOp.MAX)

@@ -248,6 +248,8 @@ template <class ExecutionSpace, class Scalar>
 void load_optimizer(const ExecutionSpace& space, const CheckpointFile& checkpoint,
                     Optimizer<ExecutionSpace, Scalar>& optimizer) {
   for (const ParameterInfo& parameter : checkpoint.parameters()) {
+    // It may be of a run with another rank.
+    if (optimizer.replaces_state(parameter.name, checkpoint.header().step)) continue;
     StateReader<ExecutionSpace, Real<Scalar>> reader(space, optimizer.group().rank(), checkpoint.file(),
                                                      "/optimizer/" + parameter.name);
     optimizer.visit_state(parameter.name, reader);

@@ -207,6 +207,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
   }
 
   bool needs_refresh() const override { return count_ == 0; }
+  bool forgets_at_refresh() const override { return !ages_; }
 
   std::optional<WeightShares<ExecutionSpace, Matrix>> weight_shares() const override {
     if (!split_.is_split()) return {};

@@ -207,10 +207,21 @@ Rounding Optimizer<ExecutionSpace, Scalar>::rounding_of(std::size_t parameter) c
 }
 
 template <class ExecutionSpace, class Scalar>
+bool Optimizer<ExecutionSpace, Scalar>::is_regular_refresh(std::int64_t step) const {
+  return options_.grass && step % options_.grass_constants.refresh_interval == 0;
+}
+
+template <class ExecutionSpace, class Scalar>
 bool Optimizer<ExecutionSpace, Scalar>::is_refresh(std::int64_t step) const {
-  return options_.grass &&
-         (step % options_.grass_constants.refresh_interval == 0 ||
-          std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); }));
+  return is_regular_refresh(step) ||
+         std::any_of(states_.begin(), states_.end(), [](const auto& s) { return s->needs_refresh(); });
+}
+
+template <class ExecutionSpace, class Scalar>
+bool Optimizer<ExecutionSpace, Scalar>::replaces_state(const std::string& parameter, std::int64_t step) const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].name == parameter) return is_regular_refresh(step) && states_[i]->forgets_at_refresh();
+  return false;
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -94,6 +94,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   /// What rank 0 takes on the host, when states that ranks share are saved: the largest moment and a part of it.
   std::size_t gathered_state_bytes() const;
 
+  /// Whether the update of a step replaces all state of a parameter, so that none is needed to go on there.
+  bool replaces_state(const std::string& parameter, std::int64_t step) const;
   /// Visits the state of every parameter; names are those of the parameters.
   void visit_state(const std::string& parameter, StateVisitor<ExecutionSpace, Real<Scalar>>& visitor);
   /// Of a model that stores its weights by group; null where ranks do not share weights.
@@ -131,6 +133,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   int fetches_of(std::size_t message) const;
   bool is_projected(const ParameterInfo& parameter) const;
   bool is_refresh(std::int64_t step) const;
+  bool is_regular_refresh(std::int64_t step) const;
 
   std::vector<ParameterInfo> parameters_;
   OptimizerOptions options_;

@@ -90,6 +90,8 @@ class ParameterOptimizer {
   virtual void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) = 0;
   /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.
   virtual bool needs_refresh() const { return false; }
+  /// Whether a refresh leaves nothing of the state before it.
+  virtual bool forgets_at_refresh() const { return false; }
   /// What ranks share of an update of the weight, unless each does all of it.
   virtual std::optional<WeightShares<ExecutionSpace, Matrix>> weight_shares() const { return {}; }
   /// Elements given to collectives in a refresh besides the layer's message.

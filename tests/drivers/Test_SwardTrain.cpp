@@ -101,6 +101,27 @@ TEST_P(SwardTrainOnRanks, GoesOnAfterAnInterruptionAsIfThereHadBeenNone) {
 
 INSTANTIATE_TEST_SUITE_P(Ranks, SwardTrainOnRanks, ::testing::Values(1, 2));
 
+TEST(SwardTrain, GoesOnWithAnotherRankAtARefresh) {
+  const TrainingFolder folder;
+  const std::string interval = "grass.refresh_interval=4";
+  // At a rate of 0 the weights, and the moments of what is not projected, are the same with either rank.
+  for (const std::string rank : {"2", "4"})
+    expect_finished(folder.train({interval, folder.output_setting("rank" + rank), "grass.rank=" + rank,
+                                  "optimizer.learning_rate=0", "schedule.steps=6", "output.checkpoint_interval=4"}));
+  for (const std::string rank : {"2", "4"})
+    expect_finished(folder.train({interval, folder.output_setting("from" + rank), "grass.rank=4", "schedule.steps=8"},
+                                 "--resume " + folder.checkpoint(4, "rank" + rank).string()));
+  EXPECT_EQ(state_of(folder.checkpoint(8, "from2")), state_of(folder.checkpoint(8, "from4")));
+  EXPECT_EQ(timeless_metrics(folder / "from2"), timeless_metrics(folder / "from4"));
+
+  const CommandResult between =
+      run_for_errors(folder.train({interval, folder.output_setting("between"), "grass.rank=4", "schedule.steps=8"},
+                                  "--resume " + folder.checkpoint(6, "rank2").string()));
+  EXPECT_EQ(between.status, 2) << between.output;
+  EXPECT_THAT(between.output, HasSubstr("q_proj.weight/rows: has extents (2), wanted (4)"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "between"));
+}
+
 TEST(SwardTrain, ResumesFromTheNewestCheckpointThatCanBeRead) {
   const TrainingFolder folder;
   expect_finished(folder.train({folder.output_setting("whole"), "schedule.steps=5"}));
