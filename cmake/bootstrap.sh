@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda | --hip] [--style] [--fuzz] [--slurm] [--no-packages] [--help]
+Usage: cmake/bootstrap.sh [--prefix DIR] [--cuda | --hip] [--nvcc] [--style] [--fuzz] [--slurm] [--no-packages] [--help]
 
 Installs the distribution's packages (Debian and its relatives, as root or through sudo) and
 builds Kokkos and Kokkos Kernels once into a prefix outside the source tree. A second call
@@ -18,6 +18,8 @@ finds everything in place and returns at once. The last line printed is the pref
                   of cuDNN's front end, for the cuda-release preset
   --hip           Kokkos with the HIP backend for gfx90a, and Clang 16 and the HIP of Debian 12
                   that compile it, for the test install.syntax_hip; no GPU is needed
+  --nvcc          also, where no nvcc is on PATH, that of CUDA 13.0 from PyPI, for the test
+                  install.compile_cuda: it compiles, but has no libraries to link with
   --style         also the packages clang-format, clang-tidy, doxygen and h5py, for tests/style
   --fuzz          also Clang with its runtime libraries, for tests/fuzz
   --slurm         also Slurm and MUNGE, for tests/slurm; their daemons are not started
@@ -28,6 +30,7 @@ TEXT
 prefix=${SWARD_PREFIX:-}
 backend=host
 packages=yes
+nvcc=no
 extra_packages=""
 while [ $# -gt 0 ]; do
   case $1 in
@@ -37,6 +40,7 @@ while [ $# -gt 0 ]; do
       backend=hip
       extra_packages+=" clang-16 clang-tools-16 lld-16 libamdhip64-dev rocm-device-libs"
       ;;
+    --nvcc) nvcc=yes ;;
     --style) extra_packages+=" clang-format clang-tidy doxygen python3-h5py" ;;
     --fuzz) extra_packages+=" clang libclang-rt-dev libomp-dev" ;;
     --slurm) extra_packages+=" slurm-wlm munge" ;;
@@ -152,6 +156,19 @@ install_cudnn_frontend() {
   cp "$work/cudnn_frontend.h" "$prefix/include"
 }
 
+# Compiler and headers, under one folder like an installed CUDA Toolkit.
+fetch_nvcc() { # folder
+  log "fetching nvcc"
+  python3 -m venv "$work/pip" >&2
+  "$work/pip/bin/pip" install -q --no-deps --target "$work/nvcc" nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 \
+    nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.0.2.14 >&2
+  rm -rf "$work/nvcc/nvidia/cu13/lib"/libcublas*
+  mkdir -p "$(dirname "$1")"
+  rm -rf "$1.part"
+  mv "$work/nvcc/nvidia/cu13" "$1.part"
+  mv "$1.part" "$1" # whole, or not there
+}
+
 # The library is compiled for this processor, so a prefix from another one must not be picked up.
 # Neither must one that was built by another recipe.
 fingerprint() {
@@ -190,5 +207,9 @@ if [ ! -f "$prefix/.complete" ]; then
 fi
 if [ "$backend" = cuda ] && [ ! -f "$prefix/include/cudnn_frontend.h" ]; then
   install_cudnn_frontend
+fi
+nvcc_folder=${XDG_CACHE_HOME:-$HOME/.cache}/sward/nvcc-13.0
+if [ $nvcc = yes ] && ! command -v nvcc > /dev/null && [ ! -d "$nvcc_folder" ]; then
+  fetch_nvcc "$nvcc_folder"
 fi
 echo "$prefix"

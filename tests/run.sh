@@ -38,7 +38,7 @@ give_up() {
   exit 1
 }
 
-bootstrap_options=(--style --slurm)
+bootstrap_options=(--nvcc --style --slurm)
 [[ $preset != cuda-* ]] || bootstrap_options+=(--cuda)
 prefix=$(cmake/bootstrap.sh "${bootstrap_options[@]}" | tail -n 1) || give_up "cmake/bootstrap.sh"
 build=build/$preset

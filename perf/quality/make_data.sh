@@ -7,11 +7,12 @@ Usage: perf/quality/make_data.sh [--folder DIR] [--code-share SHARE] [--pack] [-
 
 Makes train.h5 and validation.h5 of real text for perf/quality/run.py: a dictionary (Debian's package dict-gcide),
 documentation (linux-doc-6.1) and C (linux-source-6.1), in 32,000 SentencePiece pieces (PyPI's mistral-common). One
-document in 200 is kept for validation, by a hash of its text.
+document in 200 is kept for validation, by a hash of its text. Prompts and responses of WordNet (wordnet-base) become
+pairs-train.h5 and pairs-validation.h5, with the prompts masked out of the loss and one pair in 20 for validation.
 
   --folder DIR         where everything goes; default build/quality
   --code-share SHARE   part of the C files, 0 to 1; default 1. All of it makes about 300 million tokens
-  --pack               also train.h5.xz and validation.h5.xz, to carry to another machine; run.py unpacks them
+  --pack               also the same files as .h5.xz, to carry to another machine; run.py unpacks them
 TEXT
 }
 
@@ -47,6 +48,7 @@ unpack_package() { # name
 unpack_package dict-gcide
 unpack_package linux-doc-6.1
 unpack_package linux-source-6.1
+unpack_package wordnet-base
 [ -f gcide.txt ] || {
   "$source_dir/drivers/examples/gcide_text.py" dict-gcide/usr/share/dictd/gcide.dict.dz > gcide.txt.part
   mv gcide.txt.part gcide.txt
@@ -71,4 +73,7 @@ unpack_package linux-source-6.1
   --code-share "$code_share" |
   "$tokenize" - --input-format jsonl --tokenizer tokenizer.model --output train.h5 --evaluation validation.h5 \
     --evaluation-fraction 0.005 --force
-[ $pack = no ] || xz --keep --force --threads=0 train.h5 validation.h5
+"$source_dir/drivers/examples/wordnet_pairs.py" wordnet-base/usr/share/wordnet/data.noun |
+  "$tokenize" - --input-format jsonl --tokenizer tokenizer.model --output pairs-train.h5 \
+    --evaluation pairs-validation.h5 --evaluation-fraction 0.05 --force
+[ $pack = no ] || xz --keep --force --threads=0 {,pairs-}{train,validation}.h5

@@ -14,7 +14,8 @@ A table names a configuration of sward-train and its rows:
   seeds = [1, 2, 3]                      default [1]
   from = { 3000 = ["grass.rank=256"] }   settings from that update on, a refresh; default none
 
-With program = "galore", galore.py beside this file takes the place of sward-train, with the weights that it starts with.
+With program = "adamw", "galore" or "lora", of the table or of a row, peer.py beside this file trains in PyTorch in place
+of sward-train, from the weights that it starts with.
 
 A row whose result is there already, with the same settings and seed, is left out; one that was interrupted goes on from
 its last checkpoint. So a study may be run in pieces, and stopped at any time.
@@ -69,7 +70,7 @@ def rows_of(table):
     content = tomllib.loads(table.read_text())
     configuration = (table.parent / content["configuration"]).resolve()
     program, common = content.get("program", "sward"), content.get("set", [])
-    rows = [Row(f"{table.stem}/{run['name']}", program, configuration, common + run.get("set", []),
+    rows = [Row(f"{table.stem}/{run['name']}", run.get("program", program), configuration, common + run.get("set", []),
                 sorted((int(update), settings) for update, settings in run.get("from", {}).items()), seed)
             for run in content["run"] for seed in run.get("seeds", [1])]
     return sorted(rows, key=lambda row: row.seed)
@@ -123,9 +124,12 @@ def summary(metrics):
 
 
 def planned(arguments, row):
-    """Bytes that each of two ranks would send in an update; how the sequences are split does not matter to them."""
+    """Bytes that each of two ranks would send in an update; how the sequences are split does not matter to them. 0 of LoRA,
+    which is no method of the plan."""
+    if row.program == "lora":
+        return {"message_bytes": 0, "message_bytes_at_refresh": 0}
     command = [arguments.bin / "sward-plan", row.configuration, "--json", "--ranks", "2"]
-    for setting in [*row.all_settings(), "batch.micro=1", *(["optimizer.method=adamw"] if row.program == "galore" else [])]:
+    for setting in [*row.all_settings(), "batch.micro=1", *([] if row.program == "sward" else ["optimizer.method=adamw"])]:
         command += ["--set", setting]
     plan = json.loads(subprocess.run(command, cwd=arguments.data, capture_output=True, text=True, check=True).stdout)
     return {f"message_bytes{suffix}": sum(layer[kind] for layer in plan["messages"])
@@ -155,8 +159,8 @@ def initial_weights(arguments, row):
 
 
 def command_of(arguments, row, settings, folder):
-    if row.program == "galore":
-        command = [sys.executable, Path(__file__).resolve().with_name("galore.py"), row.configuration,
+    if row.program != "sward":
+        command = [sys.executable, Path(__file__).resolve().with_name("peer.py"), row.program, row.configuration,
                    "--weights", initial_weights(arguments, row)]
     else:
         command = [arguments.bin / "sward-train", row.configuration, "--resume", "auto"]

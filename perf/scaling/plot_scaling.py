@@ -19,6 +19,7 @@ Needs matplotlib: Debian's python3-matplotlib, or from PyPI. Examples:
   perf/scaling/plot_scaling.py ranks scaling.jsonl --output ranks.svg       tokens/s by number of ranks
   perf/scaling/plot_scaling.py ranks scaling-1234 --output ranks.svg        the same of a folder of scaling.sbatch
   perf/scaling/plot_scaling.py rates emulated.jsonl --cores 2               by rate of the network, with the model
+  perf/scaling/plot_scaling.py shares h200-x2.jsonl --output shares.svg     by tokens of an update on each rank
   perf/scaling/plot_scaling.py prediction --output prediction.svg           the model on up to 1024 GPUs
 """
 
@@ -26,7 +27,7 @@ Needs matplotlib: Debian's python3-matplotlib, or from PyPI. Examples:
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=HELP_FOOTER, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figure", choices=["ranks", "rates", "prediction"])
+    parser.add_argument("figure", choices=["ranks", "rates", "shares", "prediction"])
     parser.add_argument("results", nargs="*", type=pathlib.Path,
                         help="files of JSON lines, or folders of a Slurm study")
     parser.add_argument("--cores", type=float, default=math.inf,
@@ -35,7 +36,7 @@ def parse_arguments():
                         help=".svg, .png or .pdf (default scaling.svg)")
     arguments = parser.parse_args()
     if bool(arguments.results) == (arguments.figure == "prediction"):
-        parser.error("ranks and rates take results, prediction takes none")
+        parser.error("ranks, rates and shares take results, prediction takes none")
     return arguments
 
 
@@ -155,6 +156,39 @@ def draw_rates(lines, cores):
     return figure
 
 
+def draw_shares(lines, cores):
+    """Weak scaling by tokens of an update on each rank, measured and modelled, a panel a network; then the ratio. Of the
+    most ranks, the shortest sequences and the smallest rank of Grass; the last of measurements of the same counts."""
+    machine, bandwidths = model.fit(lines, cores)
+    of = lambda key, choose: choose(line[key] for line in lines if line["method"] == "grass")
+    chosen = [line for line in lines if line["scaling"] == "weak" and line["ranks"] == of("ranks", max)
+              and line["length"] == of("length", min) and line["grass_rank"] in (0, of("grass_rank", min))]
+    networks = list(dict.fromkeys(line["network"] for line in chosen))
+    figure, grid = new_figure(1, len(networks) + 1, 2.7 * (len(networks) + 1), 3.0)
+    for axes, network, ratio_colour in zip(grid[0], networks, NETWORK_COLOURS):
+        found = {(line["method"], int(line["tokens"] / line["ranks"])): line for line in chosen if line["network"] == network}
+        tokens = sorted({count for _, count in found})
+        rates = {method: [found[method, count]["tokens_per_second"] for count in tokens] for method in COLOURS}
+        for method, colour in COLOURS.items():
+            modelled = [found[method, count]["tokens"] / model.seconds_of_line(found[method, count], machine, bandwidths)
+                        for count in tokens]
+            axes.plot(tokens, rates[method], "o", color=colour, label=NAMES[method])
+            axes.plot(tokens, modelled, "--", color=colour, linewidth=1)
+        axes.set_title(network)
+        ratio = [grass / adamw for grass, adamw in zip(rates["grass"], rates["adamw"])]
+        grid[0][-1].plot(tokens, ratio, "o-", color=ratio_colour, linewidth=1, label=network)
+    for axes in grid[0]:
+        number_axis(axes, tokens, "x")
+        axes.set_xlabel("tokens of an update on each rank")
+        axes.set_ylim(bottom=0)
+    grid[0][0].set_ylabel("tokens/s (dashed: the model)")
+    grid[0][-1].set_title("Grass / AdamW")
+    grid[0][-1].axhline(1, color="#55606b", linewidth=0.8)
+    grid[0][0].legend()
+    grid[0][-1].legend()
+    return figure
+
+
 def draw_prediction():
     """Strong scaling by number of GPUs, and Grass beside AdamW below, a column each for the model's cases."""
     counts = [2**i for i in range(11)]
@@ -184,8 +218,9 @@ def main():
     arguments = parse_arguments()
     if arguments.figure == "prediction":
         figure = draw_prediction()
-    elif arguments.figure == "rates":
-        figure = draw_rates(read_results(arguments.results), arguments.cores)
+    elif arguments.figure in ("rates", "shares"):
+        draw = {"rates": draw_rates, "shares": draw_shares}[arguments.figure]
+        figure = draw(read_results(arguments.results), arguments.cores)
     else:
         figure = draw_ranks(read_results(arguments.results))
     figure.savefig(arguments.output, dpi=160, metadata={"Date": None} if arguments.output.suffix == ".svg" else None)

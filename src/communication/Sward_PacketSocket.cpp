@@ -49,6 +49,9 @@ bool wait_for(int descriptor, short events, std::chrono::milliseconds patience) 
 void prepare(int descriptor) {
   check(::fcntl(descriptor, F_SETFL, O_NONBLOCK), "fcntl");
   check(::fcntl(descriptor, F_SETFD, FD_CLOEXEC), "fcntl");
+  // Else a packet waits until the one before it has been acknowledged, and is lost if the process ends meanwhile.
+  const int on = 1;
+  check(::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
 }
 
 sockaddr_in address_of(const std::string& text, std::uint16_t port) {

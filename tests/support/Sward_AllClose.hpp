@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <iomanip>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace Sward::Test {
 
 /// One element outside the tolerance.
 struct Offender {
-  std::string index;
+  std::vector<std::size_t> index;
   double actual;
   double expected;
   double excess;  ///< the error in units of what is tolerated there
@@ -31,6 +32,13 @@ inline double excess_error(double actual, double expected, double relative, doub
   return error / (absolute + relative * std::abs(expected));
 }
 
+inline std::string index_text(const std::vector<std::size_t>& index) {
+  std::ostringstream text;
+  for (std::size_t k = 0; k < index.size(); ++k) text << (k == 0 ? "(" : ", ") << index[k];
+  text << ")";
+  return text.str();
+}
+
 inline ::testing::AssertionResult report(std::vector<Offender> offenders, std::size_t elements) {
   if (offenders.empty()) return ::testing::AssertionSuccess();
   std::stable_sort(offenders.begin(), offenders.end(),
@@ -38,8 +46,9 @@ inline ::testing::AssertionResult report(std::vector<Offender> offenders, std::s
   auto failure = ::testing::AssertionFailure();
   failure << offenders.size() << " of " << elements << " elements differ; the worst:" << std::setprecision(17);
   for (std::size_t i = 0; i < std::min<std::size_t>(5, offenders.size()); ++i)
-    failure << "\n  " << offenders[i].index << ": got " << offenders[i].actual << ", expected " << offenders[i].expected
-            << ", " << std::setprecision(4) << offenders[i].excess << " x the tolerance" << std::setprecision(17);
+    failure << "\n  " << index_text(offenders[i].index) << ": got " << offenders[i].actual << ", expected "
+            << offenders[i].expected << ", " << std::setprecision(4) << offenders[i].excess << " x the tolerance"
+            << std::setprecision(17);
   return failure;
 }
 
@@ -54,19 +63,12 @@ template <class Actual, class Expected>
     return ::testing::AssertionFailure() << "extents (" << got.extent(0) << ", " << got.extent(1) << ") against ("
                                          << wanted.extent(0) << ", " << wanted.extent(1) << ")";
   std::vector<Offender> offenders;
-  const auto compare = [&](const std::string& index, double a, double e) {
+  for_each_element(got, [&](auto... at) {
+    const auto a = static_cast<double>(got(at...));
+    const auto e = static_cast<double>(wanted(at...));
     const double excess = excess_error(a, e, relative, absolute);
-    if (!(excess <= 1.0)) offenders.push_back({index, a, e, excess});
-  };
-  for (std::size_t i = 0; i < got.extent(0); ++i) {
-    if constexpr (Actual::rank() == 1) {
-      compare("(" + std::to_string(i) + ")", static_cast<double>(got(i)), static_cast<double>(wanted(i)));
-    } else {
-      for (std::size_t j = 0; j < got.extent(1); ++j)
-        compare("(" + std::to_string(i) + ", " + std::to_string(j) + ")", static_cast<double>(got(i, j)),
-                static_cast<double>(wanted(i, j)));
-    }
-  }
+    if (!(excess <= 1.0)) offenders.push_back({{at...}, a, e, excess});
+  });
   return report(std::move(offenders), got.size());
 }
 

@@ -56,7 +56,11 @@ auto placed(const View& source) {
   using Placed = Kokkos::View<typename View::non_const_data_type, Layout, typename View::memory_space>;
   const auto copied = [&](const Layout& layout) {
     const Placed target("placed", layout);
-    Kokkos::deep_copy(target, source);
+    if constexpr (is_on_host<Placed>) {
+      for_each_element(target, [&](auto... at) { target(at...) = source(at...); });
+    } else {
+      Kokkos::deep_copy(target, source);
+    }
     return target;
   };
   if constexpr (View::rank() == 1) {

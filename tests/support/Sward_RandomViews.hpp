@@ -20,36 +20,74 @@ Kokkos::LayoutRight extents_layout(const View& view) {
   return Kokkos::LayoutRight(view.extent(0), view.extent(1));
 }
 
+/// Whether the host may read and write the elements. Where it may, they are copied one by one: Kokkos::deep_copy is
+/// some seconds of compile time for each pair of types.
+template <class View>
+constexpr bool is_on_host = Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename View::memory_space>::accessible;
+
+/// Memory that holds nothing yet.
+template <class View, class... Extents>
+View allocate(Extents... extents) {
+  return View(Kokkos::view_alloc("test", Kokkos::WithoutInitializing), extents...);
+}
+
+/// Calls visit(element indices...) for each element of a vector or matrix.
+template <class View, class Visit>
+void for_each_element(const View& view, const Visit& visit) {
+  static_assert(View::rank() == 1 || View::rank() == 2, "Sward::Test: vectors and matrices alone");
+  for (std::size_t i = 0; i < view.extent(0); ++i) {
+    if constexpr (View::rank() == 1) {
+      visit(i);
+    } else {
+      for (std::size_t j = 0; j < view.extent(1); ++j) visit(i, j);
+    }
+  }
+}
+
 /// A copy on the host, in rows without padding; waits for all work.
 template <class View>
 auto to_host(const View& view) {
   Kokkos::fence("Sward::Test::to_host");
-  // Between two memories Kokkos copies contiguous views only, and a mirror of one that is not has its stride.
-  static_assert(View::rank() <= 2, "Sward::Test::to_host: vectors and matrices alone");
-  const Kokkos::View<typename View::non_const_data_type, Kokkos::LayoutRight, typename View::memory_space> packed(
-      "packed", extents_layout(view));
-  Kokkos::deep_copy(packed, view);
-  return Kokkos::create_mirror_view_and_copy(Kokkos::HostSpace{}, packed);
+  using Data = typename View::non_const_data_type;
+  const auto host = allocate<Kokkos::View<Data, Kokkos::LayoutRight, Kokkos::HostSpace>>(extents_layout(view));
+  if constexpr (is_on_host<View>) {
+    for_each_element(view, [&](auto... at) { host(at...) = view(at...); });
+  } else {
+    // Between two memories Kokkos copies contiguous views only, and a mirror of one that is not has its stride.
+    const auto packed =
+        allocate<Kokkos::View<Data, Kokkos::LayoutRight, typename View::memory_space>>(extents_layout(view));
+    Kokkos::deep_copy(packed, view);
+    Kokkos::deep_copy(host, packed);
+  }
+  return host;
+}
+
+/// Sets the elements of a new view to value(element indices...), evaluated on the host.
+template <class View, class Value>
+void set_elements(const View& view, const Value& value) {
+  using Scalar = typename View::value_type;
+  if constexpr (is_on_host<View>) {
+    for_each_element(view, [&](auto... at) { view(at...) = static_cast<Scalar>(value(at...)); });
+  } else {
+    const auto host = Kokkos::create_mirror_view(view);
+    for_each_element(host, [&](auto... at) { host(at...) = static_cast<Scalar>(value(at...)); });
+    Kokkos::deep_copy(view, host);
+  }
 }
 
 /// A matrix whose element (i, j) is value(i, j), evaluated on the host.
 template <class Scalar, class ExecutionSpace, class Value>
 Matrix<Scalar, ExecutionSpace> make_matrix(std::size_t rows, std::size_t columns, const Value& value) {
-  Matrix<Scalar, ExecutionSpace> matrix("matrix", rows, columns);
-  const auto host = Kokkos::create_mirror_view(matrix);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j) host(i, j) = static_cast<Scalar>(value(i, j));
-  Kokkos::deep_copy(matrix, host);
+  const auto matrix = allocate<Matrix<Scalar, ExecutionSpace>>(rows, columns);
+  set_elements(matrix, value);
   return matrix;
 }
 
 /// A vector whose element i is value(i), evaluated on the host.
 template <class Scalar, class ExecutionSpace, class Value>
 Vector<Scalar, ExecutionSpace> make_vector(std::size_t extent, const Value& value) {
-  Vector<Scalar, ExecutionSpace> vector("vector", extent);
-  const auto host = Kokkos::create_mirror_view(vector);
-  for (std::size_t i = 0; i < extent; ++i) host(i) = static_cast<Scalar>(value(i));
-  Kokkos::deep_copy(vector, host);
+  const auto vector = allocate<Vector<Scalar, ExecutionSpace>>(extent);
+  set_elements(vector, value);
   return vector;
 }
 

@@ -1,9 +1,9 @@
 # Passes if a source file does not compile with SWARD_MISUSE defined, and the compiler's first error is a
 # static_assert with the sentence in the file's first line.
-#   cmake -DCOMPILER=c++ -DFLAGS=FILE_OF_FLAGS -DSOURCE=NAME.cpp -P must_not_compile.cmake
+#   cmake -DCOMPILER=c++ -DFLAGS=FILE_OF_FLAGS -DFIRST=HEADER -DSOURCE=NAME.cpp -P must_not_compile.cmake
 file(STRINGS ${SOURCE} sentence LIMIT_COUNT 1)
 string(REGEX REPLACE "^// " "" sentence "${sentence}")
-execute_process(COMMAND ${COMPILER} @${FLAGS} -fsyntax-only -DSWARD_MISUSE ${SOURCE}
+execute_process(COMMAND ${COMPILER} @${FLAGS} -include ${FIRST} -fsyntax-only -DSWARD_MISUSE ${SOURCE}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(result EQUAL 0)
   message(FATAL_ERROR "${SOURCE} compiles, wanted: ${sentence}")
