@@ -38,8 +38,11 @@ if [ -z "$prefix" ]; then
   prefix=${complete%/.complete}
 fi
 toolkit=$(nvcc --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#. TOP=//p')
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# The same path in every checkout, so that ccache knows what another one has compiled.
+work=build/compile_cuda
+mkdir -p "$work"
+ccache=$(command -v ccache) || true
+export CCACHE_NOHASHDIR=1
 
 # What Kokkos' configuration would write for CUDA and this generation of GPUs.
 configured() { sed -E "$2" "$prefix/include/$1" > "$work/$1"; }
@@ -69,13 +72,13 @@ for folder in kernels/*/ tests/support; do includes+=(-I "$folder"); done
 includes+=(-isystem "$prefix/include")
 compile() { # file, options...
   echo "${1##*/}"
-  nvcc -x cu -std=c++20 -extended-lambda -Wext-lambda-captures-this -Xcompiler -fopenmp -include cmake/kokkos_cuda13.hpp \
+  $ccache nvcc -x cu -std=c++20 -extended-lambda -Wext-lambda-captures-this -Xcompiler -fopenmp -include cmake/kokkos_cuda13.hpp \
     "${includes[@]}" "${@:2}" -c "$1" -o "$work/object.o"
 }
 # What calls NVIDIA's libraries is the host compiler's, as in kernels/cuda/CMakeLists.txt.
 compile_for_host() { # file
   echo "${1##*/}"
-  g++ -std=c++20 "${includes[@]}" -isystem "$toolkit/include" -c "$1" -o "$work/object.o"
+  $ccache g++ -std=c++20 "${includes[@]}" -isystem "$toolkit/include" -c "$1" -o "$work/object.o"
 }
 compile "$work/kernels.cpp" -arch=sm_90
 for source in kernels/cuda/*.cpp; do
