@@ -156,17 +156,16 @@ install_cudnn_frontend() {
   cp "$work/cudnn_frontend.h" "$prefix/include"
 }
 
-# Compiler and headers, under one folder like an installed CUDA Toolkit.
+# Compiler and headers, under one folder like an installed CUDA Toolkit: whole, or not there.
 fetch_nvcc() { # folder
   log "fetching nvcc"
-  python3 -m venv "$work/pip" >&2
-  "$work/pip/bin/pip" install -q --no-deps --target "$work/nvcc" nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 \
-    nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.0.2.14 >&2
-  rm -rf "$work/nvcc/nvidia/cu13/lib"/libcublas*
-  mkdir -p "$(dirname "$1")"
-  rm -rf "$1.part"
-  mv "$work/nvcc/nvidia/cu13" "$1.part"
-  mv "$1.part" "$1" # whole, or not there
+  python3 -m venv "$work/pip" >&2 &&
+    "$work/pip/bin/pip" install -q --no-deps --target "$work/nvcc" nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 \
+      nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.0.2.14 >&2 &&
+    rm -rf "$work/nvcc/nvidia/cu13/lib"/libcublas* "$1.part" &&
+    mv "$work/nvcc/nvidia/cu13" "$1.part" &&
+    mv "$1.part" "$1" ||
+    log "nvcc was not fetched, and the test install.compile_cuda will be skipped"
 }
 
 # The library is compiled for this processor, so a prefix from another one must not be picked up.
