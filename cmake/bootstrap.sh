@@ -193,7 +193,8 @@ if [ "$backend" = hip ] && [ ! -x "$hip_compiler" ]; then
   log "--hip needs Debian's packages clang-16, clang-tools-16, lld-16, libamdhip64-dev and rocm-device-libs"
   exit 2
 fi
-[ -n "$prefix" ] || prefix=${XDG_CACHE_HOME:-$HOME/.cache}/sward/$backend-$(fingerprint)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sward
+[ -n "$prefix" ] || prefix=$cache/$backend-$(fingerprint)
 mkdir -p "$prefix"
 exec 9> "$prefix/.lock"
 flock 9 # two checkouts that start at once build one prefix, one after the other
@@ -207,8 +208,7 @@ fi
 if [ "$backend" = cuda ] && [ ! -f "$prefix/include/cudnn_frontend.h" ]; then
   install_cudnn_frontend
 fi
-nvcc_folder=${XDG_CACHE_HOME:-$HOME/.cache}/sward/nvcc-13.0
-if [ $nvcc = yes ] && ! command -v nvcc > /dev/null && [ ! -d "$nvcc_folder" ]; then
-  fetch_nvcc "$nvcc_folder"
+if [ $nvcc = yes ] && ! command -v nvcc > /dev/null && [ ! -d "$cache/nvcc-13.0" ]; then
+  fetch_nvcc "$cache/nvcc-13.0"
 fi
 echo "$prefix"

