@@ -6,7 +6,7 @@ package, or LoRA by peft.
 
 Takes a configuration of sward-train and writes the same metrics.jsonl. Of [grass] GaLore reads rank, refresh_interval and
 scale, and LoRA rank alone, with alpha twice that; both work on the matrices that Grass projects. Weights are float,
-products bfloat16 (autocast) unless precision.compute is "float". Needs PyTorch, PyPI's transformers and h5py, and
+products bfloat16 (autocast) where precision.compute is not "float". Needs PyTorch, PyPI's transformers and h5py, and
 galore-torch or peft.
 """
 
@@ -163,7 +163,7 @@ def model_and_optimizer(method, configuration, weights):
 
 def loss_function(model, configuration):
     """The sum over the targets that count."""
-    in_bfloat16 = configuration.get("precision", {}).get("compute", "bfloat16") != "float"
+    in_bfloat16 = configuration.get("precision", {}).get("compute", "float") != "float"
 
     def loss_sum(inputs, targets):
         with torch.autocast(DEVICE, torch.bfloat16, enabled=in_bfloat16):
