@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Trains in PyTorch from the weights that sward-train starts with and on its batches: AdamW in full, GaLore by its own
-package, or LoRA by peft.
+"""Trains in PyTorch from the weights that sward-train starts with and on its batches: AdamW in full, Grass written anew,
+GaLore by its own package, or LoRA by peft.
 
   perf/quality/peer.py galore 60m.toml --weights start --set grass.rank=128 --set "output.directory='run'"
 
-Takes a configuration of sward-train and writes the same metrics.jsonl. Of [grass] GaLore reads rank, refresh_interval and
-scale, and LoRA rank alone, with alpha twice that; both work on the matrices that Grass projects. Weights are float,
-products bfloat16 (autocast) where precision.compute is not "float". Needs PyTorch, PyPI's transformers and h5py, and
-galore-torch or peft.
+Takes a configuration of sward-train and writes the same metrics.jsonl. Of [grass] Grass reads rank, refresh_interval,
+refresh_warmup and scale, and selects by top-r, which draws no random numbers; GaLore the same without the warm-up, and
+LoRA rank alone, with alpha twice that. All work on the matrices that Grass projects. Weights are float, products bfloat16
+(autocast) where precision.compute is not "float". Needs PyTorch, PyPI's transformers and h5py, and galore-torch or peft.
 """
 
 import argparse
@@ -32,7 +32,7 @@ DOES_NOT_COUNT = -100  # as a target
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("method", choices=["adamw", "galore", "lora"])
+    parser.add_argument("method", choices=["adamw", "grass", "galore", "lora"])
     parser.add_argument("configuration", type=Path)
     parser.add_argument("--weights", type=Path, required=True, help="folder that sward-convert made")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as with sward-train")
@@ -134,14 +134,58 @@ def adam_options(configuration):
             "eps": options.get("epsilon", 1e-8), "weight_decay": options.get("weight_decay", 0.0)}
 
 
+def others_and_projected(model):
+    parameters = {True: [], False: []}
+    for name, parameter in model.named_parameters():
+        parameters[name.split(".")[-2] in PROJECTED].append(parameter)
+    return parameters[False], parameters[True]
+
+
 def galore_optimizer(model, configuration):
     grass = configuration["grass"]
-    matrices = [parameter for name, parameter in model.named_parameters() if name.split(".")[-2] in PROJECTED]
-    chosen = set(map(id, matrices))
-    others = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    others, matrices = others_and_projected(model)
     projected = {"params": matrices, "rank": grass["rank"], "update_proj_gap": grass.get("refresh_interval", 200),
                  "scale": grass.get("scale", 0.25), "proj_type": "std"}
     return galore_adamw()([{"params": others}, projected], **adam_options(configuration), no_deprecation_warning=True)
+
+
+class GrassTopR(torch.optim.Optimizer):
+    """AdamW, in a group with a rank only on the rows that have the largest gradients at each refresh."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.update(group, parameter, parameter.grad, self.state[parameter])
+
+    def update(self, group, weight, gradient, state):
+        step = state["step"] = state.get("step", -1) + 1
+        rows, since, rate = slice(None), step, group["lr"]
+        if group["rank"]:
+            if weight.shape[0] > weight.shape[1]:
+                weight, gradient = weight.T, gradient.T
+            since = step % group["refresh_interval"]
+            if since == 0:
+                state["rows"] = gradient.norm(dim=1).topk(group["rank"]).indices
+            rows = state["rows"]
+            rate *= group["scale"] * min(1, (since + 1) / max(1, group["refresh_warmup"]))
+        gradient = gradient[rows]
+        if since == 0:
+            state["first"], state["second"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        (beta1, beta2), first, second = group["betas"], state["first"], state["second"]
+        first.lerp_(gradient, 1 - beta1)
+        second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (second / (1 - beta2 ** (since + 1))).sqrt_().add_(group["eps"])
+        kept = weight[rows] * (1 - group["lr"] * group["weight_decay"] * (weight.dim() == 2))
+        weight[rows] = kept - rate / (1 - beta1 ** (since + 1)) * first / root
+
+
+def grass_optimizer(model, configuration):
+    grass = configuration["grass"]
+    others, matrices = others_and_projected(model)
+    projected = {"params": matrices, "rank": grass["rank"], "refresh_interval": grass.get("refresh_interval", 200),
+                 "refresh_warmup": grass.get("refresh_warmup", 20), "scale": grass.get("scale", 0.25)}
+    return GrassTopR([{"params": others, "rank": 0}, projected], adam_options(configuration))
 
 
 def with_adapters(model, configuration):
@@ -153,8 +197,8 @@ def with_adapters(model, configuration):
 def model_and_optimizer(method, configuration, weights):
     torch.manual_seed(configuration.get("run", {}).get("seed", 0))
     model = LlamaForCausalLM.from_pretrained(weights, dtype=torch.float32, attn_implementation="sdpa").to(DEVICE)
-    if method == "galore":
-        return model, galore_optimizer(model, configuration)
+    if method in ("galore", "grass"):
+        return model, {"galore": galore_optimizer, "grass": grass_optimizer}[method](model, configuration)
     if method == "lora":
         model = with_adapters(model, configuration)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -216,7 +260,7 @@ def train(method, configuration, weights):
             loss = update(configuration, loss_sum, optimizer, sequences_of_update, step)
             entry = {"step": step + 1, "loss": loss, "tokens": (step + 1) * size * length,
                      "step_seconds": time.monotonic() - begin,
-                     "refreshed": method == "galore" and step % configuration["grass"].get("refresh_interval", 200) == 0,
+                     "refreshed": method in ("grass", "galore") and step % configuration["grass"].get("refresh_interval", 200) == 0,
                      "device_memory_bytes": torch.cuda.max_memory_reserved() if DEVICE == "cuda" else 0}
             metrics.write(json.dumps(entry) + "\n")
             if step + 1 == schedule["steps"] or interval and (step + 1) % interval == 0:
