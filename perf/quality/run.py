@@ -48,6 +48,7 @@ def parse_arguments():
     parser.add_argument("--only", default="", help="regular expression that the names of runs have to match")
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no run after this many seconds")
     parser.add_argument("--keep", action="store_true", help="keep checkpoints of finished runs")
+    parser.add_argument("--list", action="store_true", help="only print the names of what is left to run")
     return parser.parse_args()
 
 
@@ -206,14 +207,21 @@ def train(arguments, row):
     return result
 
 
+def rows_left(arguments):
+    done = finished(arguments.results)
+    rows = [row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row.name)]
+    return [row for row in rows if key_of(row.name, row.described_settings(), row.seed) not in done]
+
+
 def main():
     arguments = parse_arguments()
     arguments.bin, arguments.work = arguments.bin.resolve(), arguments.work.resolve()
+    if arguments.list:
+        print(*(f"{row.name}, seed {row.seed}" for row in rows_left(arguments)), sep="\n")
+        return 0
     unpack(arguments.data)
-    start, failures, done = time.monotonic(), 0, finished(arguments.results)
-    for row in (row for table in arguments.tables for row in rows_of(table) if re.search(arguments.only, row.name)):
-        if key_of(row.name, row.described_settings(), row.seed) in done:
-            continue
+    start, failures = time.monotonic(), 0
+    for row in rows_left(arguments):
         if time.monotonic() - start > arguments.seconds:
             print("no time left; call again for the rest")
             break
