@@ -14,8 +14,8 @@ A table names a configuration of sward-train and its rows:
   seeds = [1, 2, 3]                      default [1]
   from = { 3000 = ["grass.rank=256"] }   settings from that update on, a refresh; default none
 
-With program = "adamw", "grass", "galore" or "lora", of the table or of a row, peer.py beside this file trains in PyTorch in place
-of sward-train, from the weights that it starts with.
+With program = "adamw", "grass", "galore" or "lora", of the table or of a row, peer.py beside this file trains in PyTorch
+in place of sward-train, from the weights that it starts with.
 
 A row whose result is there already, with the same settings and seed, is left out; one that was interrupted goes on from
 its last checkpoint. So a study may be run in pieces, and stopped at any time.

@@ -16,9 +16,10 @@ any time. To run it anew, move perf/quality/results away first.
 TEXT
 }
 
+source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 only=.
 seconds=inf
-bin=build/cuda-release/bin
+bin=$source_dir/build/cuda-release/bin
 python=python3
 while [ $# -gt 0 ]; do
   case $1 in
@@ -31,13 +32,12 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-cd "$(dirname "$0")/../.."
 [ -x "$bin/sward-train" ] || { echo "study.sh: $bin: no sward-train" >&2; exit 2; }
-bin=$(realpath -e "$bin")
+cd "$source_dir"
 
 # What finetune.toml starts with: the run norm-384-0.007 of 130m-100M.toml.
 pretrain() { # data
-  local work=$PWD/build/quality-runs/pretrained configuration=$PWD/perf/quality/130m.toml
+  local work=$source_dir/build/quality-runs/pretrained configuration=$source_dir/perf/quality/130m.toml
   [ ! -f "$1/pretrained.h5" ] || return 0
   mkdir -p "$work"
   (cd "$1" && "$bin/sward-train" "$configuration" --resume auto --set grass.rank=384 --set run.seed=2 \
