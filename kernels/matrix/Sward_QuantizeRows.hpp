@@ -1,12 +1,13 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
-#include <cstdint>
+#include <type_traits>
 
 #include "Sward_Check.hpp"
 #include "Sward_Float8Matrix.hpp"
 #include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
+#include "Sward_RowCodes.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -15,21 +16,6 @@ namespace Sward {
 struct NoFactors {
   KOKKOS_INLINE_FUNCTION float operator()(int) const { return 1.0F; }
 };
-
-/// The factors of N columns from `column` on.
-template <int N>
-KOKKOS_INLINE_FUNCTION Pack<float, N> load_factors(const NoFactors&, int) {
-  Pack<float, N> ones;
-  SWARD_UNROLL
-  for (int e = 0; e < N; ++e) ones[e] = 1.0F;
-  return ones;
-}
-
-/// The same of a vector with one for each column.
-template <int N, class Factors>
-KOKKOS_INLINE_FUNCTION Pack<float, N> load_factors(const Factors& factors, int column) {
-  return load_pack<N>(&factors(column));
-}
 
 /// |x|, or infinity where x is not finite, NaN too: a maximum passes over NaN.
 KOKKOS_INLINE_FUNCTION float magnitude_or_infinity(float x) {
@@ -40,60 +26,52 @@ KOKKOS_INLINE_FUNCTION float magnitude_or_infinity(float x) {
 // The kernels are no lambdas: nvcc's wrappers of them here call a null pointer where several translation units hold
 // them.
 
-/// One row of quantize_rows_in_registers, for a team of so many threads.
-template <int N, int count, int threads, class Input, class Factors, class Output>
+/// A row of quantize_rows_in_registers.
+template <int N, int count, int sharing, class ExecutionSpace, class Input, class Factors, class Output>
 struct QuantizeRowInRegisters {
+  static constexpr int team_size = row_team_size<ExecutionSpace, sharing>;
+  static constexpr int lanes = vector_lanes<ExecutionSpace>;
+  static constexpr int step = row_step<ExecutionSpace, sharing, N>;
+  // Leaves registers for x, but for other teams too, which load while this one computes.
+  static constexpr int teams_at_once = (count <= 8 ? 1024 : 768) / (team_size * lanes);
+  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, teams_at_once>>;
+
   Input input;
   Factors factors;
   Output output;
 
-  template <class Team>
-  KOKKOS_FUNCTION void operator()(const Team& team) const {
-    using Stored = typename Input::non_const_value_type;
-    constexpr int step = threads * N;
+  KOKKOS_FUNCTION void operator()(const typename Policy::member_type& team) const {
+    const int row = sharing > 1 ? team.league_rank() : team.league_rank() * team_size + team.team_rank();
+    if (row >= static_cast<int>(input.extent(0))) return;
     const int columns = static_cast<int>(input.extent(1));
-    const int row = team.league_rank();
-    const int first = team.team_rank() * N;
-    Pack<Stored, N> x[count];
+    const int lane = own_lane(team);
+    const int first = first_column<sharing, N>(team, lane);
+    // All loads of the row start before one is waited for. Factors come from a cache: to hold them would take twice as
+    // many registers again.
+    Pack<typename Input::non_const_value_type, N> x[count];
     SWARD_UNROLL
-    for (int k = 0; k < count; ++k)
-      if (first + k * step < columns) x[k] = load_pack<N>(&input(row, first + k * step));
-    float largest = 0;
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) {
-      if (first + k * step >= columns) continue;
-      const auto factor = load_factors<N>(factors, first + k * step);
+    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * step, columns);
+    if constexpr (!std::is_same_v<Factors, NoFactors>) {
       SWARD_UNROLL
-      for (int e = 0; e < N; ++e) {
-        const float magnitude = magnitude_or_infinity(static_cast<float>(x[k][e]) * factor[e]);
-        largest = magnitude > largest ? magnitude : largest;
-      }
+      for (int k = 0; k < count; ++k)
+        if (first + k * step < columns) x[k] = multiply_for_codes(x[k], load_pack<N>(&factors(first + k * step)));
     }
-    team.team_reduce(Kokkos::Max<float>(largest));
-    const float scale = float8_scale(largest);
-    const float inverse = 1 / scale;
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) {
-      if (first + k * step >= columns) continue;
-      forget_conversions(x[k]);
-      const auto factor = load_factors<N>(factors, first + k * step);
-      Pack<float, N> quotients;
-      SWARD_UNROLL
-      for (int e = 0; e < N; ++e) quotients[e] = static_cast<float>(x[k][e]) * factor[e] * inverse;
-      store_pack(convert_pack<Float8>(quotients), &output.codes(row, first + k * step));
-    }
-    Kokkos::single(Kokkos::PerTeam(team), [&] { output.scale(row) = scale; });
+    const float scale = row_scale<sharing>(team, lane, largest_magnitude(x));
+    store_codes<step>(x, scale, &output.codes(row, 0), first, columns);
+    if (first == 0) output.scale(row) = scale;
   }
 };
 
-/// quantize_rows for rows of up to N * count * 128 elements: a team holds one in registers, so that it is read once.
-template <int N, int count, class ExecutionSpace, class Input, class Factors, class Output>
+/// quantize_rows for rows of up to count * row_step elements, which are held in registers, so that they are read once.
+template <int N, int count, int sharing, class ExecutionSpace, class Input, class Factors, class Output>
 void quantize_rows_in_registers(const ExecutionSpace& space, const Input& input, const Factors& factors,
                                 const Output& output) {
-  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 128;
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads, 1>>;
-  Kokkos::parallel_for("Sward::quantize_rows", Policy(space, static_cast<int>(input.extent(0)), threads),
-                       QuantizeRowInRegisters<N, count, threads, Input, Factors, Output>{input, factors, output});
+  using Kernel = QuantizeRowInRegisters<N, count, sharing, ExecutionSpace, Input, Factors, Output>;
+  const int rows = static_cast<int>(input.extent(0));
+  const int teams = sharing > 1 ? rows : (rows + Kernel::team_size - 1) / Kernel::team_size;
+  auto policy = typename Kernel::Policy(space, teams, Kernel::team_size, Kernel::lanes);
+  policy.set_scratch_size(0, Kokkos::PerTeam(row_scale_bytes<ExecutionSpace, sharing>()));
+  Kokkos::parallel_for("Sward::quantize_rows", policy, Kernel{input, factors, output});
 }
 
 /// One row of quantize_rows_in_two_passes.
@@ -145,12 +123,14 @@ void quantize_rows(const ExecutionSpace& space, const Input& input, const Factor
   }
   if (input.extent(0) == 0 || input.extent(1) == 0) return;
   if constexpr (!runs_on_host<ExecutionSpace>) {
-    constexpr std::size_t row_of_one = std::size_t{N} * 128;
+    constexpr std::size_t of_one = row_step<ExecutionSpace, 1, N>;
     if (factors_are_packable && is_packable<N>(input) && is_packable<N>(output.codes)) {
       const std::size_t columns = input.extent(1);
-      if (columns <= 2 * row_of_one) return quantize_rows_in_registers<N, 2>(space, input, factors, output);
-      if (columns <= 8 * row_of_one) return quantize_rows_in_registers<N, 8>(space, input, factors, output);
-      if (columns <= 24 * row_of_one) return quantize_rows_in_registers<N, 24>(space, input, factors, output);
+      if (columns <= 2 * of_one) return quantize_rows_in_registers<N, 2, 1>(space, input, factors, output);
+      if (columns <= 8 * of_one) return quantize_rows_in_registers<N, 8, 1>(space, input, factors, output);
+      if (columns <= 24 * of_one) return quantize_rows_in_registers<N, 6, 4>(space, input, factors, output);
+      if (columns <= 48 * of_one) return quantize_rows_in_registers<N, 6, 8>(space, input, factors, output);
+      if (columns <= 96 * of_one) return quantize_rows_in_registers<N, 12, 8>(space, input, factors, output);
     }
   }
   quantize_rows_in_two_passes(space, input, factors, output);

@@ -24,21 +24,33 @@ inline int sampling_power(Selection selection) {
   }
 }
 
-/// r distinct rows: those with the largest log q + Gumbel noise, which is the same as drawing one after the other.
+/// What rows are sorted by to be sampled without replacement, the largest first, for a uniform number in (0, 1): with
+/// E = -log(uniform), norm / E for power 1 and norm / sqrt(E) for power 2. Rows that are not finite come first; those
+/// of norm zero come last, at random among themselves.
+///
+/// Norms from 1e-306 to 1e292 keep their order at any E; beyond, keys may tie at 0 or at the largest double, and the
+/// lower row wins.
+KOKKOS_INLINE_FUNCTION double sampling_key(int power, double norm, double uniform) {
+  constexpr double largest = Kokkos::Experimental::finite_max_v<double>;
+  if (power != 0 && !Kokkos::isfinite(norm)) return Kokkos::Experimental::infinity_v<double>;
+  // Below every quotient and ascending as 1 / E does, without a rounding.
+  if (power == 0 || norm <= 0) return uniform - 1.0;
+  const double wait = -Kokkos::log(uniform);
+  const double key = norm / (power == 1 ? wait : Kokkos::sqrt(wait));
+  return key < largest ? key : largest;
+}
+
+/// r distinct rows: those with the largest q / E, E exponential, which is the same as drawing one after the other.
 /// Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006.
 template <class ExecutionSpace, class Norms>
 SWARD_FILE_LOCAL void sample_without_replacement(const char* label, const ExecutionSpace& space, int power,
                                                  const Norms& norms, const Draw& draw,
                                                  const SelectionWorkspace<ExecutionSpace>& workspace,
                                                  const RowSelection<ExecutionSpace>& selection) {
-  // Below every logarithm of a square of doubles: rows of norm zero come last, at random among themselves.
-  constexpr double log_of_zero = -1e4;
   select_largest_keys(
       label, space, workspace, selection, KOKKOS_LAMBDA(const int k) {
-        const double norm = static_cast<double>(norms(k));
-        const double noise = -Kokkos::log(-Kokkos::log(uniform_open(draw, static_cast<std::uint64_t>(k))));
-        const double log_weight = power == 0 ? 0.0 : (norm > 0 ? power * Kokkos::log(norm) : log_of_zero);
-        return power == 0 || Kokkos::isfinite(norm) ? log_weight + noise : Kokkos::Experimental::infinity_v<double>;
+        const double uniform = uniform_open(draw, static_cast<std::uint64_t>(k));
+        return sampling_key(power, static_cast<double>(norms(k)), uniform);
       });
 }
 

@@ -45,8 +45,9 @@ KOKKOS_INLINE_FUNCTION void accumulate_weights(const Team& team, int power, doub
     const auto weight = static_cast<std::uint64_t>(Kokkos::round(one * share));
     return weight == 0 && share > 0 ? std::uint64_t(1) : weight;
   };
-  team_scan(team, static_cast<int>(norms.extent(0)), totals, weight_of,
-            [&](const int k, const std::uint64_t before) { cumulative(k) = before + weight_of(k); });
+  team_scan(
+      team, static_cast<int>(norms.extent(0)), totals, weight_of,
+      [&](const int k, const std::uint64_t before, const std::uint64_t weight) { cumulative(k) = before + weight; });
 }
 
 /// The first row whose cumulative weight exceeds `target`.
@@ -90,12 +91,12 @@ KOKKOS_INLINE_FUNCTION void write_drawn(const Team& team, const Totals& totals,
   const double total = static_cast<double>(cumulative(selection.extent - 1));
   team_scan(
       team, selection.extent, totals, [&](const int k) { return static_cast<std::uint64_t>(workspace.counts(k)); },
-      [&](const int k, const std::uint64_t before) {
-        if (workspace.counts(k) == 0) return;
+      [&](const int k, const std::uint64_t before, const std::uint64_t drawn) {
+        if (drawn == 0) return;
         const std::uint64_t weight = cumulative(k) - (k > 0 ? cumulative(k - 1) : 0);
         const double expected = selection.rank() * static_cast<double>(weight) / total;
         const int first = static_cast<int>(before);
-        for (int slot = first; slot < first + workspace.counts(k); ++slot) {
+        for (int slot = first; slot < first + static_cast<int>(drawn); ++slot) {
           selection.rows(slot) = k;
           selection.scale(slot) = static_cast<float>(1 / Kokkos::sqrt(expected));
         }

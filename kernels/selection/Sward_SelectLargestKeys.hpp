@@ -16,21 +16,59 @@ KOKKOS_INLINE_FUNCTION void write_selected(const Team& team, const Keys& keys, c
                                            const RowSelection<ExecutionSpace>& selection) {
   // Both counts are summed at once: keys above the cut in the upper half, and ties in the lower.
   constexpr int half = 32;
+  constexpr std::uint64_t key_above = std::uint64_t(1) << half, tie = 1;
   team_scan(
       team, selection.extent, totals,
       [&](const int k) {
         const std::uint64_t leading = cut.leading_of(keys(k));
-        return leading > cut.leading ? std::uint64_t(1) << half : std::uint64_t(leading == cut.leading ? 1 : 0);
+        return leading > cut.leading ? key_above : (leading == cut.leading ? tie : 0);
       },
-      [&](const int k, const std::uint64_t before) {
-        const std::uint64_t leading = cut.leading_of(keys(k));
+      [&](const int k, const std::uint64_t before, const std::uint64_t here) {
         const int above = static_cast<int>(before >> half);
         const int ties = static_cast<int>(before & 0xffffffffU);
-        if (leading < cut.leading || (leading == cut.leading && ties >= cut.ties)) return;
+        if (here == 0 || (here == tie && ties >= cut.ties)) return;
         const int slot = above + (ties < cut.ties ? ties : cut.ties);
         selection.rows(slot) = k;
         selection.scale(slot) = 1.0F;
       });
+}
+
+/// Where a team keeps its keys. Each of its passes waits for that memory, so they are in scratch if they fit, and only
+/// otherwise in the workspace.
+template <class ExecutionSpace>
+struct KeyMemory {
+  using Keys = typename SelectionWorkspace<ExecutionSpace>::template List<std::uint64_t>;
+  using Scratch = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
+                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  static constexpr std::size_t most_in_scratch = 4096;  // a GPU gives 48 KiB without being asked
+
+  Keys workspace;
+
+  KOKKOS_FUNCTION bool in_scratch() const { return workspace.extent(0) <= most_in_scratch; }
+  /// Of scratch that a team needs.
+  std::size_t bytes() const { return in_scratch() ? Scratch::shmem_size(workspace.extent(0)) : 0; }
+  template <class Team>
+  KOKKOS_INLINE_FUNCTION Keys of(const Team& team) const {
+    if (!in_scratch()) return workspace;
+    return Keys(Scratch(team.team_scratch(0), workspace.extent(0)).data(), workspace.extent(0));
+  }
+};
+
+/// Writes the bits of key_of(row) of all rows. Called by the whole team, which needs a barrier then.
+template <class Team, class Keys, class KeyOf>
+KOKKOS_INLINE_FUNCTION KeyRange make_keys(const Team& team, const Keys& keys, const KeyOf& key_of) {
+  KeyRange range;
+  Kokkos::parallel_reduce(
+      Kokkos::TeamVectorRange(team, static_cast<int>(keys.extent(0))),
+      [&](const int k, KeyRange& joined) {
+        const std::uint64_t key = ordered_bits(key_of(k));
+        const auto upper = static_cast<std::uint32_t>(key >> 32);
+        if (upper < joined.min_val) joined.min_val = upper;
+        if (upper > joined.max_val) joined.max_val = upper;
+        keys(k) = key;
+      },
+      Kokkos::MinMax<std::uint32_t>(range));
+  return range;
 }
 
 /// Selects the r rows with the largest key_of(row), doubles and never NaN, in ascending order of the row, with scale 1;
@@ -45,16 +83,18 @@ SWARD_FILE_LOCAL void select_largest_keys(const char* label, const ExecutionSpac
   auto policy = single_team_policy(space);
   using Policy = decltype(policy);
   const auto threads = static_cast<std::size_t>(policy.team_size());
-  policy.set_scratch_size(0, Kokkos::PerTeam(CutScratch<ExecutionSpace>::bytes() + Totals::shmem_size(threads)));
-  const auto keys = workspace.keys;
+  const KeyMemory<ExecutionSpace> memory{workspace.keys};
+  const std::size_t bytes = CutScratch<ExecutionSpace>::bytes() + Totals::shmem_size(threads) + memory.bytes();
+  policy.set_scratch_size(0, Kokkos::PerTeam(bytes));
   Kokkos::parallel_for(
       label, policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
         const CutScratch<ExecutionSpace> scratch(team);
         const Totals totals(team.team_scratch(0), threads);
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, selection.extent),
-                             [&](const int k) { keys(k) = ordered_bits(key_of(k)); });
+        const auto keys = memory.of(team);
+        scratch.clear(team);
+        const KeyRange range = make_keys(team, keys, key_of);
         team.team_barrier();
-        write_selected(team, keys, find_cut(team, keys, selection.rank(), scratch), totals, selection);
+        write_selected(team, keys, find_cut(team, keys, range, selection.rank(), scratch), totals, selection);
       });
 }
 

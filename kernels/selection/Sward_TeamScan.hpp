@@ -14,8 +14,8 @@ auto single_team_policy(const ExecutionSpace& space) {
   return Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads * lanes, 1>>(space, 1, threads, lanes);
 }
 
-/// Calls use(k, sum of value(j) over j < k) for k from 0 to count - 1. Values are integers, whose sums do not depend on
-/// an order; `totals` has one for each thread of the team. Called by the whole team.
+/// Calls use(k, sum of value(j) over j < k, value(k)) for k from 0 to count - 1. Values are integers, whose sums do not
+/// depend on an order; `totals` has one for each thread of the team. Called by the whole team.
 template <class Team, class Totals, class Value, class Use>
 KOKKOS_INLINE_FUNCTION void team_scan(const Team& team, int count, const Totals& totals, const Value& value,
                                       const Use& use) {
@@ -42,7 +42,7 @@ KOKKOS_INLINE_FUNCTION void team_scan(const Team& team, int count, const Totals&
                           [&](const int i, Sum& sum, const bool is_final) {
                             const int k = thread * share + i;
                             const Sum here = value(k);
-                            if (is_final) use(k, before + sum);
+                            if (is_final) use(k, before + sum, here);
                             sum += here;
                           });
   });

@@ -92,12 +92,9 @@ SWARD_FILE_LOCAL void rms_norm_in_two_passes(const ExecutionSpace& space, const 
       });
 }
 
-/// output(i, j) = input(i, j) * inverse_rms(i) * weight(j), inverse_rms(i) = 1 / sqrt(mean_j input(i, j)^2 + epsilon).
-/// input and output are b x n, weight has n and inverse_rms b elements; output may be input.
-/// Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", arXiv 1910.07467.
+/// Throws ExtentError unless the operands of rms_norm fit.
 template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
-void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
-              const InverseRms& inverse_rms, const Output& output) {
+void check_rms_norm(const Input& input, const Weight& weight, const InverseRms& inverse_rms, const Output& output) {
   static_assert(are_inputs<ExecutionSpace, Input, Weight>() && are_outputs<ExecutionSpace, InverseRms, Output>());
   static_assert(Input::rank() == 2 && Weight::rank() == 1 && InverseRms::rank() == 1 && Output::rank() == 2,
                 "Sward::rms_norm: input and output must be matrices, weight and inverse_rms vectors");
@@ -105,6 +102,15 @@ void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& wei
   require_extents("Sward::rms_norm", "inverse_rms", {inverse_rms.extent(0)}, {input.extent(0)});
   require_extents("Sward::rms_norm", "output", {output.extent(0), output.extent(1)},
                   {input.extent(0), input.extent(1)});
+}
+
+/// output(i, j) = input(i, j) * inverse_rms(i) * weight(j), inverse_rms(i) = 1 / sqrt(mean_j input(i, j)^2 + epsilon).
+/// input and output are b x n, weight has n and inverse_rms b elements; output may be input.
+/// Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", arXiv 1910.07467.
+template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
+void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
+              const InverseRms& inverse_rms, const Output& output) {
+  check_rms_norm<ExecutionSpace>(input, weight, inverse_rms, output);
   if constexpr (!runs_on_host<ExecutionSpace>) {
     constexpr int N = pack_size<typename Input::non_const_value_type>;
     constexpr std::size_t row_of_one = N * vector_lanes<ExecutionSpace>;

@@ -67,16 +67,22 @@ SWARD_FILE_LOCAL void swiglu_packs(const ExecutionSpace& space, const Gate& gate
       });
 }
 
+/// Throws ExtentError unless the operands of swiglu fit.
+template <class ExecutionSpace, class Gate, class Up, class Output>
+void check_swiglu(const Gate& gate, const Up& up, const Output& output) {
+  static_assert(are_inputs<ExecutionSpace, Gate, Up>() && are_outputs<ExecutionSpace, Output>());
+  static_assert(Gate::rank() == 2 && Up::rank() == 2 && Output::rank() == 2,
+                "Sward::swiglu: the operands must be matrices");
+  require_extents("Sward::swiglu", "up", {up.extent(0), up.extent(1)}, {gate.extent(0), gate.extent(1)});
+  require_extents("Sward::swiglu", "output", {output.extent(0), output.extent(1)}, {gate.extent(0), gate.extent(1)});
+}
+
 /// output = silu(gate) * up, silu(x) = x / (1 + e^-x), element by element; all b x n.
 /// Source: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 template <class ExecutionSpace, class Gate, class Up, class Output>
 SWARD_FILE_LOCAL void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output) {
-  static_assert(are_inputs<ExecutionSpace, Gate, Up>() && are_outputs<ExecutionSpace, Output>());
-  static_assert(Gate::rank() == 2 && Up::rank() == 2 && Output::rank() == 2,
-                "Sward::swiglu: the operands must be matrices");
+  check_swiglu<ExecutionSpace>(gate, up, output);
   using Scalar = typename Output::non_const_value_type;
-  require_extents("Sward::swiglu", "up", {up.extent(0), up.extent(1)}, {gate.extent(0), gate.extent(1)});
-  require_extents("Sward::swiglu", "output", {output.extent(0), output.extent(1)}, {gate.extent(0), gate.extent(1)});
   if constexpr (runs_on_host<ExecutionSpace>) {
     const int columns = static_cast<int>(gate.extent(1));
     using Member = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;

@@ -16,13 +16,11 @@ template <class Scalar>
 constexpr bool has_float8_products = std::is_same_v<Scalar, BFloat16>;
 
 /// The first rows x columns codes and scales of these vectors as a matrix.
-template <class Codes, class Scale>
-auto float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, std::size_t columns) {
-  using Matrix = Kokkos::View<Float8**, Kokkos::LayoutRight, typename Codes::execution_space,
-                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+template <class Matrix, class Codes, class Scale>
+Matrix float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, std::size_t columns) {
   require(rows * columns <= codes.extent(0) && rows <= scale.extent(0), "Sward::Linear",
           "the workspace has no room for an operand of " + extents_text({rows, columns}));
-  return Float8Matrix<Matrix, Scale>{Matrix(codes.data(), rows, columns), Scale(scale.data(), rows)};
+  return {{codes.data(), rows, columns}, Scale(scale.data(), rows)};
 }
 
 }  // namespace
@@ -35,46 +33,73 @@ Linear<ExecutionSpace, Scalar>::Linear(const Matrix& weight, const Scale& scale,
 }
 
 template <class ExecutionSpace, class Scalar>
-void Linear<ExecutionSpace, Scalar>::multiply(const ExecutionSpace& space, const Matrix& input, int beta,
-                                              const Matrix& residual, const Matrix& output) const {
+auto Linear<ExecutionSpace, Scalar>::codes_of_input(std::size_t tokens) const -> Codes {
+  return float8_matrix<Codes>(workspace_->factor, workspace_->factor_scale, tokens, weight_.extent(1));
+}
+
+template <class ExecutionSpace, class Scalar>
+auto Linear<ExecutionSpace, Scalar>::codes_of_gradient(std::size_t tokens) const -> Codes {
+  return float8_matrix<Codes>(workspace_->factor, workspace_->factor_scale, tokens, weight_.extent(0));
+}
+
+template <class ExecutionSpace, class Scalar>
+void Linear<ExecutionSpace, Scalar>::multiply_codes(const ExecutionSpace& space, int beta, const Matrix& residual,
+                                                    const Matrix& output) const {
   if constexpr (has_float8_products<Scalar>) {
-    if (workspace_) {
-      const auto x = float8_matrix(workspace_->factor, workspace_->factor_scale, input.extent(0), input.extent(1));
-      const auto w = float8_matrix(workspace_->weight, scale_, weight_.extent(0), weight_.extent(1));
-      quantize_rows(space, input, x);
-      quantize_rows(space, weight_, w);
-      return float8_product(space, x, w, static_cast<float>(beta), residual, output);
-    }
+    const auto w = float8_matrix<Codes>(workspace_->weight, scale_, weight_.extent(0), weight_.extent(1));
+    quantize_rows(space, weight_, w);
+    float8_product(space, codes_of_input(output.extent(0)), w, static_cast<float>(beta), residual, output);
   }
-  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight_, static_cast<Real<Scalar>>(beta), residual,
-                 output);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Linear<ExecutionSpace, Scalar>::forward_of_codes(const ExecutionSpace& space, const Matrix& output) const {
+  multiply_codes(space, 0, output, output);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Linear<ExecutionSpace, Scalar>::forward_of_codes(const ExecutionSpace& space, const Matrix& residual,
+                                                      const Matrix& output) const {
+  multiply_codes(space, 1, residual, output);
+}
+
+template <class ExecutionSpace, class Scalar>
+void Linear<ExecutionSpace, Scalar>::input_gradient_of_codes(const ExecutionSpace& space,
+                                                             const Matrix& gradient) const {
+  if constexpr (has_float8_products<Scalar>) {
+    const auto transpose =
+        float8_matrix<Codes>(workspace_->weight, workspace_->ones, weight_.extent(1), weight_.extent(0));
+    quantize_transposed(space, weight_, scale_, transpose.codes);
+    float8_product(space, codes_of_gradient(gradient.extent(0)), transpose, 0.0F, gradient, gradient);
+  }
 }
 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Matrix& input,
                                              const Matrix& output) const {
-  multiply(space, input, 0, output, output);
+  if (is_float8()) {
+    quantize_rows(space, input, codes_of_input(input.extent(0)));
+    return forward_of_codes(space, output);
+  }
+  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight_, 0, output);
 }
 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Matrix& residual, const Matrix& input,
                                              const Matrix& output) const {
-  multiply(space, input, 1, residual, output);
+  if (is_float8()) {
+    quantize_rows(space, input, codes_of_input(input.extent(0)));
+    return forward_of_codes(space, residual, output);
+  }
+  matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight_, 1, residual, output);
 }
 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::input_gradient(const ExecutionSpace& space, const Matrix& output_gradient,
                                                     const Matrix& gradient) const {
-  if constexpr (has_float8_products<Scalar>) {
-    if (workspace_) {
-      const std::size_t outputs = weight_.extent(0);
-      const std::size_t inputs = weight_.extent(1);
-      const auto dy = float8_matrix(workspace_->factor, workspace_->factor_scale, output_gradient.extent(0), outputs);
-      const auto transpose = float8_matrix(workspace_->weight, workspace_->ones, inputs, outputs);
-      quantize_rows(space, output_gradient, scale_, dy);
-      quantize_transposed(space, weight_, scale_, transpose.codes);
-      return float8_product(space, dy, transpose, 0.0F, gradient, gradient);
-    }
+  if (is_float8()) {
+    quantize_rows(space, output_gradient, scale_, codes_of_gradient(output_gradient.extent(0)));
+    return input_gradient_of_codes(space, gradient);
   }
   matrix_product(space, Transpose::no, Transpose::no, 1, output_gradient, weight_, 0, gradient);
 }

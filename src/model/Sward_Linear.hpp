@@ -5,6 +5,7 @@
 
 #include "Sward_Arena.hpp"
 #include "Sward_Float8.hpp"
+#include "Sward_Float8Matrix.hpp"
 
 namespace Sward {
 
@@ -25,12 +26,16 @@ struct Float8Workspace {
 /// Products are taken of what is stored, or in 8 bits: X, W and dY are rounded each time they are used, with a scale of
 /// each row. In dX = dY W the scales of W's rows lie along the sum, so dY takes them; they are kept from the forward
 /// pass. Layers whose W is not a multiple of 16 in both extents stay with what is stored.
+///
+/// Who makes X or dY may write its codes as well, to codes_of_input or codes_of_gradient, and call what ends in
+/// _of_codes next: all linears of a model share the memory of the codes.
 template <class ExecutionSpace, class Scalar>
 class Linear {
  public:
   using Matrix = typename Arena<ExecutionSpace>::template MatrixView<Scalar>;
   using Workspace = Float8Workspace<ExecutionSpace>;
   using Scale = typename Workspace::template Vector<float>;
+  using Codes = Float8Matrix<typename Arena<ExecutionSpace>::template MatrixView<Float8>, Scale>;
 
   explicit Linear(const Matrix& weight) : weight_(weight) {}
   /// In 8 bits, where that can be; `scale` has a place for each output. Only for BFloat16.
@@ -47,9 +52,23 @@ class Linear {
   /// dX = dY W, after the forward pass with the same W.
   void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& gradient) const;
 
+  // Only in 8 bits:
+
+  /// Of X, tokens x inputs.
+  Codes codes_of_input(std::size_t tokens) const;
+  /// Y = X Wᵀ.
+  void forward_of_codes(const ExecutionSpace& space, const Matrix& output) const;
+  /// Y = R + X Wᵀ.
+  void forward_of_codes(const ExecutionSpace& space, const Matrix& residual, const Matrix& output) const;
+  /// Of dY diag(weight_scale()), tokens x outputs.
+  Codes codes_of_gradient(std::size_t tokens) const;
+  /// Of W's rows, from the forward pass.
+  const Scale& weight_scale() const { return scale_; }
+  /// dX = dY W.
+  void input_gradient_of_codes(const ExecutionSpace& space, const Matrix& gradient) const;
+
  private:
-  void multiply(const ExecutionSpace& space, const Matrix& input, int beta, const Matrix& residual,
-                const Matrix& output) const;
+  void multiply_codes(const ExecutionSpace& space, int beta, const Matrix& residual, const Matrix& output) const;
 
   Matrix weight_;
   Scale scale_;

@@ -174,9 +174,13 @@ class Llama {
   /// Of the layer, or of what follows the last one.
   int first_parameter_from(std::size_t layer) const;
   void forward_blocks(const ExecutionSpace& space);
+  /// A norm and the linear layer behind it.
+  void multiply_normed(const ExecutionSpace& space, const Matrix& input, int norm, const Vector<Value>& inverse_rms,
+                       const Matrix& normed, const Linear<ExecutionSpace, Scalar>& linear, const Matrix& output) const;
   void forward_attention(const ExecutionSpace& space, std::size_t layer);
   void forward_attention_output(const ExecutionSpace& space, std::size_t layer);
   void forward_mlp(const ExecutionSpace& space, std::size_t layer);
+  /// Right behind forward_mlp, which in 8 bits leaves the codes of its product.
   void forward_mlp_output(const ExecutionSpace& space, std::size_t layer);
   void recompute_block(const ExecutionSpace& space, std::size_t layer);
 

@@ -3,7 +3,7 @@
 #include "Sward_Llama.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryEmbedding.hpp"
-#include "Sward_Swiglu.hpp"
+#include "Sward_SwigluCodes.hpp"
 #include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
@@ -60,21 +60,22 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Gradients& g = gradients_;
   deliver(sink, block.down, GradientFactor::output_gradient, hidden_columns, g.hidden, m.product);
   // Gate and up are not needed again, so their gradients take their place.
-  const Matrix gate = gate_of(m.gate_up);
-  const Matrix up = up_of(m.gate_up);
-  if (linears_[layer].down.is_float8()) {
-    linears_[layer].down.input_gradient(space, g.hidden, g.product);
-    swiglu_backward(space, gate, up, g.product, gate, up);
+  const auto& gate_up = linears_[layer].gate_up;
+  const auto& down = linears_[layer].down;
+  if (down.is_float8()) {
+    down.input_gradient(space, g.hidden, g.product);
+    swiglu_backward(space, g.product, m.gate_up, gate_up.weight_scale(), gate_up.codes_of_gradient(batch_.tokens()));
+    gate_up.input_gradient_of_codes(space, g.normed);
   } else {
-    swiglu_product_backward(space, g.hidden, linears_[layer].down.weight(), g.product, m.gate_up);
+    swiglu_product_backward(space, g.hidden, down.weight(), g.product, m.gate_up);
+    gate_up.input_gradient(space, m.gate_up, g.normed);
   }
-  linears_[layer].gate_up.input_gradient(space, m.gate_up, g.normed);
   const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
   const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
   const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
   backward_norm(space, block.mlp_norm, m.input, m.inverse_rms, true, sink, {of_output, {of_gate, of_up}});
-  deliver(sink, block.gate, GradientFactor::input, of_gate, gate, m.normed);
-  deliver(sink, block.up, GradientFactor::input, of_up, up, m.normed);
+  deliver(sink, block.gate, GradientFactor::input, of_gate, gate_of(m.gate_up), m.normed);
+  deliver(sink, block.up, GradientFactor::input, of_up, up_of(m.gate_up), m.normed);
   sink.complete(block.mlp_norm);
   return of_output;
 }

@@ -6,10 +6,10 @@
 #include "Sward_Llama.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_NormalValues.hpp"
-#include "Sward_RmsNorm.hpp"
+#include "Sward_RmsNormCodes.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_Sum.hpp"
-#include "Sward_Swiglu.hpp"
+#include "Sward_SwigluCodes.hpp"
 #include "Sward_SwigluProduct.hpp"
 
 namespace Sward {
@@ -108,12 +108,26 @@ void Llama<ExecutionSpace, Scalar>::set_batch(const ExecutionSpace& space, std::
 }
 
 template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::multiply_normed(const ExecutionSpace& space, const Matrix& input, int norm,
+                                                    const Vector<Value>& inverse_rms, const Matrix& normed,
+                                                    const Linear<ExecutionSpace, Scalar>& linear,
+                                                    const Matrix& output) const {
+  if (linear.is_float8()) {
+    rms_norm(space, input, norm_weight(norm), shape_.rms_norm_eps, inverse_rms, normed,
+             linear.codes_of_input(batch_.tokens()));
+    return linear.forward_of_codes(space, output);
+  }
+  rms_norm(space, input, norm_weight(norm), shape_.rms_norm_eps, inverse_rms, normed);
+  linear.forward(space, normed, output);
+}
+
+template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_attention(const ExecutionSpace& space, std::size_t layer) {
   const Block& block = blocks_[layer];
   const AttentionActivations& a = attention_of(layer);
   const Matrix input = hidden_[batch_.training ? layer : 0];
-  rms_norm(space, input, norm_weight(block.attention_norm), shape_.rms_norm_eps, a.inverse_rms, a.normed);
-  linears_[layer].query_key_value.forward(space, a.normed, a.query_key_value);
+  multiply_normed(space, input, block.attention_norm, a.inverse_rms, a.normed, linears_[layer].query_key_value,
+                  a.query_key_value);
   with_first_keys([&](const auto& first_keys) {
     rotary_attention(space, attention_shape(), first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
                      attention_workspace_);
@@ -130,13 +144,13 @@ template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std::size_t layer) {
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
-  rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-  const auto& gate_up = linears_[layer].gate_up;
-  if (gate_up.is_float8()) {
-    gate_up.forward(space, m.normed, m.gate_up);
-    swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product);
+  const Linears& linears = linears_[layer];
+  if (linears.down.is_float8()) {
+    multiply_normed(space, m.input, block.mlp_norm, m.inverse_rms, m.normed, linears.gate_up, m.gate_up);
+    swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product, linears.down.codes_of_input(batch_.tokens()));
   } else {
-    swiglu_product(space, m.normed, gate_up.weight(), m.gate_up, m.product);
+    rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
+    swiglu_product(space, m.normed, linears.gate_up.weight(), m.gate_up, m.product);
   }
 }
 
@@ -144,7 +158,8 @@ template <class ExecutionSpace, class Scalar>
 void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& space, std::size_t layer) {
   const MlpActivations& m = mlp_of(layer);
   const Matrix output = hidden_[batch_.training ? layer + 1 : 0];
-  linears_[layer].down.forward(space, m.input, m.product, output);
+  const auto& down = linears_[layer].down;
+  down.is_float8() ? down.forward_of_codes(space, m.input, output) : down.forward(space, m.input, m.product, output);
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -1,14 +1,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
+#include "Sward_NormsOfAllKinds.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_SampleRows.hpp"
 #include "Sward_SelectionMemory.hpp"
@@ -156,15 +159,24 @@ TYPED_TEST(SampleRows, GivesTheSameRowsOnEverySpace) {
                 sample<Kokkos::Serial>(scheme, norms, 60, Draw{9, step, 1}));
 }
 
-/// The definition of sampling without replacement: the rows with the largest keys, by a sort.
+/// The definition of sampling without replacement: the rows with the largest log q + Gumbel noise, by a sort. What is
+/// not finite stands before all others, and norm zero behind.
 std::vector<int> rows_by_sorted_keys(int power, const Norms& norms, std::size_t rank, const Draw& draw) {
-  std::vector<double> keys(norms.size());
-  for (std::size_t k = 0; k < norms.size(); ++k)
-    keys[k] = power * std::log(norms[k]) - std::log(-std::log(uniform_open(draw, k)));
+  std::vector<std::pair<int, double>> keys(norms.size());
+  for (std::size_t k = 0; k < norms.size(); ++k) {
+    const double noise = -std::log(-std::log(uniform_open(draw, k)));
+    if (power > 0 && !std::isfinite(norms[k])) {
+      keys[k] = {2, 0.0};
+    } else if (power > 0 && norms[k] > 0) {
+      keys[k] = {1, power * std::log(norms[k]) + noise};
+    } else {
+      keys[k] = {0, noise};
+    }
+  }
   std::vector<int> rows(norms.size());
   std::iota(rows.begin(), rows.end(), 0);
-  std::sort(rows.begin(), rows.end(),
-            [&](int a, int b) { return keys[static_cast<std::size_t>(a)] > keys[static_cast<std::size_t>(b)]; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](int a, int b) { return keys[static_cast<std::size_t>(a)] > keys[static_cast<std::size_t>(b)]; });
   rows.resize(rank);
   std::sort(rows.begin(), rows.end());
   return rows;
@@ -181,6 +193,34 @@ TYPED_TEST(SampleRows, TakesTheLargestKeys) {
       EXPECT_EQ(sample<TypeParam>(Selection::norm_squared, norms, rank, draw),
                 rows_by_sorted_keys(2, norms, rank, draw));
     }
+  }
+}
+
+TYPED_TEST(SampleRows, TakesTheLargestKeysWhereverTheyAre) {
+  constexpr std::array schemes = {Selection::uniform, Selection::norm, Selection::norm_squared};
+  for (const std::size_t extent : {1, 7, 2048, 4096, 4097, 22016})
+    for (const auto& norms : {norms_of_all_kinds(extent), Norms(extent, 2.5), Norms(extent, 0.0)})
+      for (const std::size_t rank :
+           {std::size_t(1), extent / 9 + 1, extent / 4 + 1, extent - extent / 8, extent - extent / 16})
+        for (std::size_t power = 0; power < schemes.size(); ++power)
+          EXPECT_EQ(sample<TypeParam>(schemes[power], norms, rank, Draw{5, extent, 1}),
+                    rows_by_sorted_keys(static_cast<int>(power), norms, rank, Draw{5, extent, 1}))
+              << extent << ", " << rank << ", " << power;
+}
+
+TYPED_TEST(SampleRows, KeepsTheOrderOfKindsAtTheEndsOfTheDoubles) {
+  // Quotients of the first rows go to infinity and those of the next to zero, but they stay what they are.
+  Norms norms(300, 0.0);
+  std::fill_n(norms.begin(), 100, std::numeric_limits<double>::max());
+  std::fill_n(norms.begin() + 100, 100, std::numeric_limits<double>::denorm_min());
+  norms[299] = not_a_number;
+  std::vector<int> expected(201);
+  std::iota(expected.begin(), expected.end(), 0);
+  expected[200] = 299;
+  for (const Selection scheme : {Selection::norm, Selection::norm_squared}) {
+    EXPECT_EQ(sample<TypeParam>(scheme, norms, 1, Draw{1, 2, 3}), std::vector<int>{299});
+    EXPECT_LT(sample<TypeParam>(scheme, norms, 101, Draw{1, 2, 3})[99], 100);
+    EXPECT_EQ(sample<TypeParam>(scheme, norms, 201, Draw{1, 2, 3}), expected);
   }
 }
 

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
+#include "Sward_NormsOfAllKinds.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_SelectTopRows.hpp"
 #include "Sward_SelectionMemory.hpp"
@@ -28,9 +30,11 @@ std::vector<int> top_rows(const std::vector<Scalar>& norms, std::size_t rank) {
   return to_list(memory.rows);
 }
 
-/// The first `rank` of a stable sort by falling norm, in ascending order.
+/// The first `rank` of a stable sort by falling norm, with what is not finite as the largest, in ascending order.
 template <class Scalar>
-std::vector<int> sorted_rows(const std::vector<Scalar>& norms, std::size_t rank) {
+std::vector<int> sorted_rows(std::vector<Scalar> norms, std::size_t rank) {
+  for (Scalar& norm : norms)
+    if (!std::isfinite(norm)) norm = std::numeric_limits<Scalar>::infinity();
   std::vector<int> rows(norms.size());
   std::iota(rows.begin(), rows.end(), 0);
   std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {
@@ -51,6 +55,14 @@ TYPED_TEST(SelectTopRows, AgreesWithAStableSort) {
       EXPECT_EQ((top_rows<TypeParam>(tied, rank)), sorted_rows(tied, rank)) << extent << ", " << rank;
     }
   }
+}
+
+TYPED_TEST(SelectTopRows, AgreesWhereverTheKeysAre) {
+  for (const std::size_t extent : {1, 7, 2048, 4096, 4097, 22016})
+    for (const auto& norms : {norms_of_all_kinds(extent), std::vector<double>(extent, 2.5)})
+      for (const std::size_t rank :
+           {std::size_t(1), extent / 9 + 1, extent / 4 + 1, extent - extent / 8, extent - extent / 16})
+        EXPECT_EQ((top_rows<TypeParam>(norms, rank)), sorted_rows(norms, rank)) << extent << ", " << rank;
 }
 
 /// Neighbours among the doubles: each differs from the one before in the last bits, in descending and mixed order.
@@ -78,6 +90,16 @@ TYPED_TEST(SelectTopRows, GivesTiesToTheLowerIndex) {
   EXPECT_EQ((top_rows<TypeParam>(std::vector<double>(100, 0.0), 2)), (std::vector<int>{0, 1}));
   EXPECT_EQ((top_rows<TypeParam>(std::vector<double>{-0.0, 0.0, -0.0, 1.0}, 3)), (std::vector<int>{0, 1, 3}));
   EXPECT_EQ((top_rows<TypeParam>(std::vector<float>{1, 2, 0, 2, 5, 2}, 3)), (std::vector<int>{1, 3, 4}));
+}
+
+TYPED_TEST(SelectTopRows, WritesNothingForTiesThatAreTooMany) {
+  const SelectionMemory<TypeParam> memory(100, 4);
+  auto selection = memory.selection();
+  selection.rows = Kokkos::subview(memory.rows, std::pair(0, 3));
+  selection.scale = Kokkos::subview(memory.scale, std::pair(0, 3));
+  const auto norms = from_list<double, TypeParam>(std::vector<double>(100, 2.5));
+  select_top_rows(TypeParam(), norms, memory.workspace(), selection);
+  EXPECT_EQ(to_list(memory.rows), (std::vector<int>{0, 1, 2, poison<int>()}));
 }
 
 TYPED_TEST(SelectTopRows, TakesRowsThatAreNotFiniteFirst) {
