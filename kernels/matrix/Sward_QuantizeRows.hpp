@@ -29,49 +29,42 @@ KOKKOS_INLINE_FUNCTION float magnitude_or_infinity(float x) {
 /// A row of quantize_rows_in_registers.
 template <int N, int count, int sharing, class ExecutionSpace, class Input, class Factors, class Output>
 struct QuantizeRowInRegisters {
-  static constexpr int team_size = row_team_size<ExecutionSpace, sharing>;
-  static constexpr int lanes = vector_lanes<ExecutionSpace>;
-  static constexpr int step = row_step<ExecutionSpace, sharing, N>;
   // Leaves registers for x, but for other teams too, which load while this one computes.
-  static constexpr int teams_at_once = (count <= 8 ? 1024 : 768) / (team_size * lanes);
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, teams_at_once>>;
+  using Teams = RowTeams<ExecutionSpace, sharing, N, count <= 8 ? 1024 : 768>;
 
   Input input;
   Factors factors;
   Output output;
 
-  KOKKOS_FUNCTION void operator()(const typename Policy::member_type& team) const {
-    const int row = sharing > 1 ? team.league_rank() : team.league_rank() * team_size + team.team_rank();
+  KOKKOS_FUNCTION void operator()(const typename Teams::Team& team) const {
+    const int row = Teams::row(team);
     if (row >= static_cast<int>(input.extent(0))) return;
     const int columns = static_cast<int>(input.extent(1));
-    const int lane = own_lane(team);
-    const int first = first_column<sharing, N>(team, lane);
+    const int lane = Teams::lane(team);
+    const int first = Teams::first_column(team, lane);
     // All loads of the row start before one is waited for. Factors come from a cache: to hold them would take twice as
     // many registers again.
     Pack<typename Input::non_const_value_type, N> x[count];
     SWARD_UNROLL
-    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * step, columns);
+    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * Teams::step, columns);
     if constexpr (!std::is_same_v<Factors, NoFactors>) {
       SWARD_UNROLL
-      for (int k = 0; k < count; ++k)
-        if (first + k * step < columns) x[k] = multiply_for_codes(x[k], load_pack<N>(&factors(first + k * step)));
+      for (int k = 0; k < count; ++k) {
+        const int column = first + k * Teams::step;
+        if (column < columns) x[k] = multiply_for_codes(x[k], load_pack<N>(&factors(column)));
+      }
     }
-    const float scale = row_scale<sharing>(team, lane, largest_magnitude(x));
-    store_codes<step>(x, scale, &output.codes(row, 0), first, columns);
-    if (first == 0) output.scale(row) = scale;
+    write_codes<Teams>(team, lane, x, output, row);
   }
 };
 
-/// quantize_rows for rows of up to count * row_step elements, which are held in registers, so that they are read once.
+/// quantize_rows for rows of up to count * step elements, which are held in registers, so that they are read once.
 template <int N, int count, int sharing, class ExecutionSpace, class Input, class Factors, class Output>
 void quantize_rows_in_registers(const ExecutionSpace& space, const Input& input, const Factors& factors,
                                 const Output& output) {
   using Kernel = QuantizeRowInRegisters<N, count, sharing, ExecutionSpace, Input, Factors, Output>;
-  const int rows = static_cast<int>(input.extent(0));
-  const int teams = sharing > 1 ? rows : (rows + Kernel::team_size - 1) / Kernel::team_size;
-  auto policy = typename Kernel::Policy(space, teams, Kernel::team_size, Kernel::lanes);
-  policy.set_scratch_size(0, Kokkos::PerTeam(row_scale_bytes<ExecutionSpace, sharing>()));
-  Kokkos::parallel_for("Sward::quantize_rows", policy, Kernel{input, factors, output});
+  Kokkos::parallel_for("Sward::quantize_rows", Kernel::Teams::policy(space, input.extent(0)),
+                       Kernel{input, factors, output});
 }
 
 /// One row of quantize_rows_in_two_passes.
@@ -123,7 +116,7 @@ void quantize_rows(const ExecutionSpace& space, const Input& input, const Factor
   }
   if (input.extent(0) == 0 || input.extent(1) == 0) return;
   if constexpr (!runs_on_host<ExecutionSpace>) {
-    constexpr std::size_t of_one = row_step<ExecutionSpace, 1, N>;
+    constexpr std::size_t of_one = vector_lanes<ExecutionSpace> * N;
     if (factors_are_packable && is_packable<N>(input) && is_packable<N>(output.codes)) {
       const std::size_t columns = input.extent(1);
       if (columns <= 2 * of_one) return quantize_rows_in_registers<N, 2, 1>(space, input, factors, output);

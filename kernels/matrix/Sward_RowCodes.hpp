@@ -10,35 +10,45 @@
 #include "Sward_Pack.hpp"
 #include "Sward_TeamChunks.hpp"
 
-// Codes of rows that kernels hold in registers. A row is shared by `sharing` threads with their lanes: by all of a
-// team, or by one of a team that has a row for each thread. A lane holds `count` packs of the row, those from
-// first_column on, row_step columns apart, and zeros beyond the row's end. On hosts a team is one thread with one lane.
-// There are no loops over lanes around the steps, since on GPUs each costs as much as some of the steps.
-
 namespace Sward {
 
-/// Threads of a team.
-template <class ExecutionSpace, int sharing>
-inline constexpr int row_team_size = runs_on_host<ExecutionSpace> ? 1 : (sharing > 1 ? sharing : 8);
+/// Kernels that hold rows in registers: a row is shared by `sharing` threads with their lanes, by all of a team or by
+/// one of a team that has a row for each thread. A lane holds packs of N, from its first column on, `step` columns
+/// apart. On hosts a team is one thread with one lane.
+template <class ExecutionSpace, int sharing_, int N, int threads_at_once>
+struct RowTeams {
+  static constexpr int sharing = sharing_;
+  static constexpr int size = runs_on_host<ExecutionSpace> ? 1 : (sharing > 1 ? sharing : 8);
+  static constexpr int lanes = vector_lanes<ExecutionSpace>;
+  static constexpr int step = runs_on_host<ExecutionSpace> ? N : N * sharing * lanes;
+  /// So many threads of a multiprocessor's are to find room for their registers.
+  using Policy =
+      Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<size * lanes, threads_at_once / (size * lanes)>>;
+  using Team = typename Policy::member_type;
+  /// Where threads that share a row show each other their maxima.
+  using Maxima = Kokkos::View<std::uint32_t*, typename ExecutionSpace::scratch_memory_space,
+                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
-/// Columns from one pack of a lane to its next.
-template <class ExecutionSpace, int sharing, int N>
-inline constexpr int row_step = runs_on_host<ExecutionSpace> ? N : N* sharing* vector_lanes<ExecutionSpace>;
-
-/// The number of this lane in its thread.
-template <class Team>
-KOKKOS_INLINE_FUNCTION int own_lane(const Team& team) {
-  int own = 0;
-  Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, vector_lanes<typename Team::execution_space>),
-                       [&](const int lane) { own = lane; });
-  return own;
-}
-
-/// The first column of this lane.
-template <int sharing, int N, class Team>
-KOKKOS_INLINE_FUNCTION int first_column(const Team& team, int lane) {
-  return ((sharing > 1 ? team.team_rank() * vector_lanes<typename Team::execution_space> : 0) + lane) * N;
-}
+  static Policy policy(const ExecutionSpace& space, std::size_t rows) {
+    const int count = static_cast<int>(rows);
+    Policy result(space, sharing > 1 ? count : (count + size - 1) / size, size, lanes);
+    if (sharing > 1) result.set_scratch_size(0, Kokkos::PerTeam(Maxima::shmem_size(size)));
+    return result;
+  }
+  /// The row of this thread, which may be beyond the last one.
+  KOKKOS_FUNCTION static int row(const Team& team) {
+    return sharing > 1 ? team.league_rank() : team.league_rank() * size + team.team_rank();
+  }
+  /// Not a loop over lanes around each step: on GPUs one costs as much as some of the steps.
+  KOKKOS_FUNCTION static int lane(const Team& team) {
+    int own = 0;
+    Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) { own = lane; });
+    return own;
+  }
+  KOKKOS_FUNCTION static int first_column(const Team& team, int lane) {
+    return ((sharing > 1 ? team.team_rank() * lanes : 0) + lane) * N;
+  }
+};
 
 /// The N elements from `column` on of a row that starts at `row`, which must be packable, or zeros beyond its end.
 template <int N, class T>
@@ -51,7 +61,7 @@ KOKKOS_INLINE_FUNCTION Pack<std::remove_const_t<T>, N> load_pack_or_zeros(T* row
 }
 
 /// In the upper half the bits of the bfloat16 next to x on the side of zero, but with its last bit set if it is not x.
-KOKKOS_INLINE_FUNCTION std::uint32_t rounded_to_odd(float x) {
+KOKKOS_INLINE_FUNCTION std::uint32_t odd_unless_exact(float x) {
   const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(x);
   // A carry out of the lower half shows in the last bit of the upper one.
   return bits | (((bits + 0xffffU) ^ bits) & 0x10000U);
@@ -78,7 +88,7 @@ KOKKOS_INLINE_FUNCTION Pack<T, N> multiply_for_codes(const Pack<T, N>& x, const 
     Pack<std::uint32_t, N / 2> pairs;
     SWARD_UNROLL
     for (int e = 0; e < N; e += 2)
-      pairs[e / 2] = upper_halves(rounded_to_odd(products[e]), rounded_to_odd(products[e + 1]));
+      pairs[e / 2] = upper_halves(odd_unless_exact(products[e]), odd_unless_exact(products[e + 1]));
     return Kokkos::bit_cast<Pack<T, N>>(pairs);
   } else {
     return products;
@@ -118,6 +128,7 @@ KOKKOS_INLINE_FUNCTION std::uint32_t largest_magnitude(const Pack<T, N> (&x)[cou
 template <class Team>
 KOKKOS_INLINE_FUNCTION std::uint32_t largest_of_lanes([[maybe_unused]] const Team& team, std::uint32_t own) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  static_assert(vector_lanes<typename Team::execution_space> == 32);
   return __reduce_max_sync(0xffffffffU, own);
 #else
   std::uint32_t largest = 0;
@@ -128,34 +139,22 @@ KOKKOS_INLINE_FUNCTION std::uint32_t largest_of_lanes([[maybe_unused]] const Tea
 #endif
 }
 
-/// Where threads that share a row show each other their maxima.
-template <class ExecutionSpace>
-using ThreadMaxima = Kokkos::View<std::uint32_t*, typename ExecutionSpace::scratch_memory_space,
-                                  Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-
-/// Bytes of scratch memory that row_scale takes from a team.
-template <class ExecutionSpace, int sharing>
-std::size_t row_scale_bytes() {
-  return sharing > 1 ? ThreadMaxima<ExecutionSpace>::shmem_size(row_team_size<ExecutionSpace, sharing>) : 0;
-}
-
-/// The scale that float8_scale gives the row, for all that share it, from the largest_magnitude of what each holds. All
-/// threads of a team call it where they share one.
-template <int sharing, class Team>
-KOKKOS_INLINE_FUNCTION float row_scale(const Team& team, int lane, std::uint32_t own) {
+/// The scale that float8_scale gives the row, for all that share it, from the largest_magnitude of what each holds.
+/// Once in a kernel, and by all threads of a team where they share a row.
+template <class Teams>
+KOKKOS_INLINE_FUNCTION float row_scale(const typename Teams::Team& team, int lane, std::uint32_t own) {
   std::uint32_t largest = largest_of_lanes(team, own);
-  if constexpr (sharing > 1) {
-    constexpr int threads = row_team_size<typename Team::execution_space, sharing>;
-    const ThreadMaxima<typename Team::execution_space> maxima(team.team_scratch(0), threads);
+  if constexpr (Teams::sharing > 1) {
+    const typename Teams::Maxima maxima(team.team_scratch(0), Teams::size);
     if (lane == 0) maxima(team.team_rank()) = largest;
     team.team_barrier();
     SWARD_UNROLL
-    for (int t = 0; t < threads; ++t) largest = Kokkos::max(largest, maxima(t));
+    for (int t = 0; t < Teams::size; ++t) largest = Kokkos::max(largest, maxima(t));
   }
   return float8_scale(Kokkos::bit_cast<float>(largest));
 }
 
-/// Writes the codes of what this lane holds into a row of so many columns that starts at `row`.
+/// Writes the codes of what this lane holds, from its `first` column on, into a row of so many columns.
 template <int step, class T, int N, int count>
 KOKKOS_INLINE_FUNCTION void store_codes(Pack<T, N> (&x)[count], float scale, Float8* row, int first, int columns) {
   const float inverse = 1 / scale;
@@ -168,6 +167,16 @@ KOKKOS_INLINE_FUNCTION void store_codes(Pack<T, N> (&x)[count], float scale, Flo
     for (int e = 0; e < N; ++e) quotients[e] *= inverse;
     store_pack(convert_pack<Float8>(quotients), row + first + k * step);
   }
+}
+
+/// Writes codes and scale of the row that is held, with zeros beyond its end.
+template <class Teams, class T, int N, int count, class Codes>
+KOKKOS_INLINE_FUNCTION void write_codes(const typename Teams::Team& team, int lane, Pack<T, N> (&x)[count],
+                                        const Codes& codes, int row) {
+  const int first = Teams::first_column(team, lane);
+  const float scale = row_scale<Teams>(team, lane, largest_magnitude(x));
+  store_codes<Teams::step>(x, scale, &codes.codes(row, 0), first, static_cast<int>(codes.extent(1)));
+  if (first == 0) codes.scale(row) = scale;
 }
 
 }  // namespace Sward

@@ -42,19 +42,20 @@ struct KeyMemory {
                                Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   static constexpr std::size_t most_in_scratch = 4096;  // a GPU gives 48 KiB without being asked
 
-  Keys workspace;
+  Keys beyond_scratch;
 
-  KOKKOS_FUNCTION bool in_scratch() const { return workspace.extent(0) <= most_in_scratch; }
+  KOKKOS_FUNCTION bool in_scratch() const { return beyond_scratch.extent(0) <= most_in_scratch; }
   /// Of scratch that a team needs.
-  std::size_t bytes() const { return in_scratch() ? Scratch::shmem_size(workspace.extent(0)) : 0; }
+  std::size_t bytes() const { return in_scratch() ? Scratch::shmem_size(beyond_scratch.extent(0)) : 0; }
   template <class Team>
   KOKKOS_INLINE_FUNCTION Keys of(const Team& team) const {
-    if (!in_scratch()) return workspace;
-    return Keys(Scratch(team.team_scratch(0), workspace.extent(0)).data(), workspace.extent(0));
+    if (!in_scratch()) return beyond_scratch;
+    return Keys(Scratch(team.team_scratch(0), beyond_scratch.extent(0)).data(), beyond_scratch.extent(0));
   }
 };
 
-/// Writes the bits of key_of(row) of all rows. Called by the whole team, which needs a barrier then.
+/// Writes the bits of key_of(row) of all rows, and returns the least and the largest. Called by the whole team, which
+/// needs a barrier then.
 template <class Team, class Keys, class KeyOf>
 KOKKOS_INLINE_FUNCTION KeyRange make_keys(const Team& team, const Keys& keys, const KeyOf& key_of) {
   KeyRange range;
@@ -62,12 +63,11 @@ KOKKOS_INLINE_FUNCTION KeyRange make_keys(const Team& team, const Keys& keys, co
       Kokkos::TeamVectorRange(team, static_cast<int>(keys.extent(0))),
       [&](const int k, KeyRange& joined) {
         const std::uint64_t key = ordered_bits(key_of(k));
-        const auto upper = static_cast<std::uint32_t>(key >> 32);
-        if (upper < joined.min_val) joined.min_val = upper;
-        if (upper > joined.max_val) joined.max_val = upper;
+        if (key < joined.min_val) joined.min_val = key;
+        if (key > joined.max_val) joined.max_val = key;
         keys(k) = key;
       },
-      Kokkos::MinMax<std::uint32_t>(range));
+      Kokkos::MinMax<std::uint64_t>(range));
   return range;
 }
 
@@ -91,7 +91,7 @@ SWARD_FILE_LOCAL void select_largest_keys(const char* label, const ExecutionSpac
         const CutScratch<ExecutionSpace> scratch(team);
         const Totals totals(team.team_scratch(0), threads);
         const auto keys = memory.of(team);
-        scratch.clear(team);
+        scratch.clear(team, 0);
         const KeyRange range = make_keys(team, keys, key_of);
         team.team_barrier();
         write_selected(team, keys, find_cut(team, keys, range, selection.rank(), scratch), totals, selection);

@@ -16,26 +16,23 @@ namespace Sward {
 template <int N, int count, int sharing, class ExecutionSpace, class Gate, class Up, class Output, class Codes>
 struct SwigluRowWithCodes {
   using Scalar = typename Output::non_const_value_type;
-  static constexpr int team_size = row_team_size<ExecutionSpace, sharing>;
-  static constexpr int lanes = vector_lanes<ExecutionSpace>;
-  static constexpr int step = row_step<ExecutionSpace, sharing, N>;
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 512 / (team_size * lanes)>>;
+  using Teams = RowTeams<ExecutionSpace, sharing, N, 512>;
 
   Gate gate;
   Up up;
   Output output;
   Codes codes;
 
-  KOKKOS_FUNCTION void operator()(const typename Policy::member_type& team) const {
-    const int row = team.league_rank();
+  KOKKOS_FUNCTION void operator()(const typename Teams::Team& team) const {
+    const int row = Teams::row(team);
     const int columns = static_cast<int>(gate.extent(1));
-    const int lane = own_lane(team);
-    const int first = first_column<sharing, N>(team, lane);
+    const int lane = Teams::lane(team);
+    const int first = Teams::first_column(team, lane);
     Pack<Scalar, N> x[count], linear[count];
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
-      x[k] = load_pack_or_zeros<N>(&gate(row, 0), first + k * step, columns);
-      linear[k] = load_pack_or_zeros<N>(&up(row, 0), first + k * step, columns);
+      x[k] = load_pack_or_zeros<N>(&gate(row, 0), first + k * Teams::step, columns);
+      linear[k] = load_pack_or_zeros<N>(&up(row, 0), first + k * Teams::step, columns);
     }
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
@@ -43,22 +40,18 @@ struct SwigluRowWithCodes {
       SWARD_UNROLL
       for (int e = 0; e < N; ++e) result[e] = x[k][e] * sigmoid<Scalar>(x[k][e]) * linear[k][e];
       x[k] = convert_pack<Scalar>(result);
-      if (first + k * step < columns) store_pack(x[k], &output(row, first + k * step));
+      if (first + k * Teams::step < columns) store_pack(x[k], &output(row, first + k * Teams::step));
     }
-    const float scale = row_scale<sharing>(team, lane, largest_magnitude(x));
-    store_codes<step>(x, scale, &codes.codes(row, 0), first, columns);
-    if (first == 0) codes.scale(row) = scale;
+    write_codes<Teams>(team, lane, x, codes, row);
   }
 };
 
-/// swiglu with codes for rows of up to count * row_step elements.
+/// swiglu with codes for rows of up to count * step elements.
 template <int N, int count, int sharing, class ExecutionSpace, class Gate, class Up, class Output, class Codes>
 void swiglu_in_registers(const ExecutionSpace& space, const Gate& gate, const Up& up, const Output& output,
                          const Codes& codes) {
   using Kernel = SwigluRowWithCodes<N, count, sharing, ExecutionSpace, Gate, Up, Output, Codes>;
-  auto policy = typename Kernel::Policy(space, static_cast<int>(gate.extent(0)), Kernel::team_size, Kernel::lanes);
-  policy.set_scratch_size(0, Kokkos::PerTeam(row_scale_bytes<ExecutionSpace, sharing>()));
-  Kokkos::parallel_for("Sward::swiglu", policy, Kernel{gate, up, output, codes});
+  Kokkos::parallel_for("Sward::swiglu", Kernel::Teams::policy(space, gate.extent(0)), Kernel{gate, up, output, codes});
 }
 
 /// swiglu, and quantize_rows of its output, b x n, in one pass where a row fits into registers. The Float8Matrix
@@ -69,7 +62,7 @@ void swiglu(const ExecutionSpace& space, const Gate& gate, const Up& up, const O
   require_float8_matrix<ExecutionSpace>("Sward::swiglu", "codes", codes, gate.extent(0), gate.extent(1));
   if constexpr (!runs_on_host<ExecutionSpace>) {
     constexpr int N = pack_size<typename Output::non_const_value_type>;
-    constexpr std::size_t of_one = row_step<ExecutionSpace, 1, N>;
+    constexpr std::size_t of_one = vector_lanes<ExecutionSpace> * N;
     if (is_packable<N>(gate) && is_packable<N>(up) && is_packable<N>(output) && is_packable<N>(codes.codes)) {
       const std::size_t columns = gate.extent(1);
       if (columns <= 24 * of_one) return swiglu_in_registers<N, 6, 4>(space, gate, up, output, codes);
@@ -86,31 +79,28 @@ template <int N, int count, int sharing, class ExecutionSpace, class GateUp, cla
           class Codes>
 struct SwigluBackwardRowWithCodes {
   using Scalar = typename GateUp::non_const_value_type;
-  static constexpr int team_size = row_team_size<ExecutionSpace, sharing>;
-  static constexpr int lanes = vector_lanes<ExecutionSpace>;
-  static constexpr int step = row_step<ExecutionSpace, sharing, N>;
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 512 / (team_size * lanes)>>;
+  using Teams = RowTeams<ExecutionSpace, sharing, N, 512>;
 
   GateUp gate_up;
   OutputGradient output_gradient;
   Factors factors;
   Codes codes;
 
-  KOKKOS_FUNCTION void operator()(const typename Policy::member_type& team) const {
-    const int row = team.league_rank();
+  KOKKOS_FUNCTION void operator()(const typename Teams::Team& team) const {
+    const int row = Teams::row(team);
     const int width = static_cast<int>(output_gradient.extent(1));
-    const int lane = own_lane(team);
-    const int first = first_column<sharing, N>(team, lane);
+    const int lane = Teams::lane(team);
+    const int first = Teams::first_column(team, lane);
     Pack<Scalar, N> gate[count], up[count], above[count];
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
-      gate[k] = load_pack_or_zeros<N>(&gate_up(row, 0), first + k * step, width);
-      up[k] = load_pack_or_zeros<N>(&gate_up(row, width), first + k * step, width);
-      above[k] = load_pack_or_zeros<N>(&output_gradient(row, 0), first + k * step, width);
+      gate[k] = load_pack_or_zeros<N>(&gate_up(row, 0), first + k * Teams::step, width);
+      up[k] = load_pack_or_zeros<N>(&gate_up(row, width), first + k * Teams::step, width);
+      above[k] = load_pack_or_zeros<N>(&output_gradient(row, 0), first + k * Teams::step, width);
     }
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
-      const int column = first + k * step;
+      const int column = first + k * Teams::step;
       if (column >= width) continue;
       differentiate(gate[k], up[k], above[k]);
       store_pack(gate[k], &gate_up(row, column));
@@ -118,9 +108,9 @@ struct SwigluBackwardRowWithCodes {
       gate[k] = multiply_for_codes(gate[k], load_pack<N>(&factors(column)));
       up[k] = multiply_for_codes(up[k], load_pack<N>(&factors(width + column)));
     }
-    const float scale = row_scale<sharing>(team, lane, Kokkos::max(largest_magnitude(gate), largest_magnitude(up)));
-    store_codes<step>(gate, scale, &codes.codes(row, 0), first, width);
-    store_codes<step>(up, scale, &codes.codes(row, width), first, width);
+    const float scale = row_scale<Teams>(team, lane, Kokkos::max(largest_magnitude(gate), largest_magnitude(up)));
+    store_codes<Teams::step>(gate, scale, &codes.codes(row, 0), first, width);
+    store_codes<Teams::step>(up, scale, &codes.codes(row, width), first, width);
     if (first == 0) codes.scale(row) = scale;
   }
 
@@ -138,15 +128,14 @@ struct SwigluBackwardRowWithCodes {
   }
 };
 
-/// swiglu_backward with codes for rows of up to count * row_step elements of gate.
+/// swiglu_backward with codes for rows of up to count * step elements of gate.
 template <int N, int count, int sharing, class ExecutionSpace, class GateUp, class OutputGradient, class Factors,
           class Codes>
 void swiglu_backward_in_registers(const ExecutionSpace& space, const OutputGradient& output_gradient,
                                   const GateUp& gate_up, const Factors& factors, const Codes& codes) {
   using Kernel = SwigluBackwardRowWithCodes<N, count, sharing, ExecutionSpace, GateUp, OutputGradient, Factors, Codes>;
-  auto policy = typename Kernel::Policy(space, static_cast<int>(gate_up.extent(0)), Kernel::team_size, Kernel::lanes);
-  policy.set_scratch_size(0, Kokkos::PerTeam(row_scale_bytes<ExecutionSpace, sharing>()));
-  Kokkos::parallel_for("Sward::swiglu_backward", policy, Kernel{gate_up, output_gradient, factors, codes});
+  Kokkos::parallel_for("Sward::swiglu_backward", Kernel::Teams::policy(space, gate_up.extent(0)),
+                       Kernel{gate_up, output_gradient, factors, codes});
 }
 
 /// swiglu_backward in the place of gate and up, which lie side by side in `gate_up`, b x 2n, for output_gradient, b x
@@ -155,6 +144,9 @@ void swiglu_backward_in_registers(const ExecutionSpace& space, const OutputGradi
 template <class ExecutionSpace, class GateUp, class OutputGradient, class Factors, class Codes>
 void swiglu_backward(const ExecutionSpace& space, const OutputGradient& output_gradient, const GateUp& gate_up,
                      const Factors& factors, const Codes& codes) {
+  static_assert(are_inputs<ExecutionSpace, OutputGradient, Factors>() && are_outputs<ExecutionSpace, GateUp>());
+  static_assert(OutputGradient::rank() == 2 && GateUp::rank() == 2 && Factors::rank() == 1,
+                "Sward::swiglu_backward: output_gradient and gate_up must be matrices, factors a vector");
   const std::size_t width = output_gradient.extent(1);
   const char* const function = "Sward::swiglu_backward";
   require_extents(function, "gate_up", {gate_up.extent(0), gate_up.extent(1)}, {output_gradient.extent(0), 2 * width});
@@ -164,7 +156,7 @@ void swiglu_backward(const ExecutionSpace& space, const OutputGradient& output_g
   const auto up = Kokkos::subview(gate_up, Kokkos::ALL, std::pair(width, 2 * width));
   if constexpr (!runs_on_host<ExecutionSpace>) {
     constexpr int N = pack_size<typename GateUp::non_const_value_type>;
-    constexpr std::size_t of_one = row_step<ExecutionSpace, 1, N>;
+    constexpr std::size_t of_one = vector_lanes<ExecutionSpace> * N;
     if (is_packable<N>(gate) && is_packable<N>(up) && is_packable<N>(output_gradient) && is_packable<N>(factors) &&
         is_packable<N>(codes.codes)) {
       if (width <= 24 * of_one)

@@ -12,9 +12,6 @@ namespace Sward {
 
 namespace {
 
-template <class Scalar>
-constexpr bool has_float8_products = std::is_same_v<Scalar, BFloat16>;
-
 /// The first rows x columns codes and scales of these vectors as a matrix.
 template <class Matrix, class Codes, class Scale>
 Matrix float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, std::size_t columns) {
@@ -28,7 +25,7 @@ Matrix float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, s
 template <class ExecutionSpace, class Scalar>
 Linear<ExecutionSpace, Scalar>::Linear(const Matrix& weight, const Scale& scale, const Workspace& workspace)
     : weight_(weight), scale_(scale) {
-  require(has_float8_products<Scalar>, "Sward::Linear", "products in 8 bits are of bfloat16");
+  require(has_codes, "Sward::Linear", "products in 8 bits are of bfloat16");
   if (weight.extent(0) % float8_extent == 0 && weight.extent(1) % float8_extent == 0) workspace_ = workspace;
 }
 
@@ -43,43 +40,47 @@ auto Linear<ExecutionSpace, Scalar>::codes_of_gradient(std::size_t tokens) const
 }
 
 template <class ExecutionSpace, class Scalar>
-void Linear<ExecutionSpace, Scalar>::multiply_codes(const ExecutionSpace& space, int beta, const Matrix& residual,
-                                                    const Matrix& output) const {
-  if constexpr (has_float8_products<Scalar>) {
+void Linear<ExecutionSpace, Scalar>::multiply(const ExecutionSpace& space, const Codes& input, int beta,
+                                              const Matrix& residual, const Matrix& output) const {
+  if constexpr (has_codes) {
     const auto w = float8_matrix<Codes>(workspace_->weight, scale_, weight_.extent(0), weight_.extent(1));
     quantize_rows(space, weight_, w);
-    float8_product(space, codes_of_input(output.extent(0)), w, static_cast<float>(beta), residual, output);
+    float8_product(space, input, w, static_cast<float>(beta), residual, output);
   }
 }
 
 template <class ExecutionSpace, class Scalar>
-void Linear<ExecutionSpace, Scalar>::forward_of_codes(const ExecutionSpace& space, const Matrix& output) const {
-  multiply_codes(space, 0, output, output);
+void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Codes& input,
+                                             const Matrix& output) const {
+  multiply(space, input, 0, output, output);
 }
 
 template <class ExecutionSpace, class Scalar>
-void Linear<ExecutionSpace, Scalar>::forward_of_codes(const ExecutionSpace& space, const Matrix& residual,
-                                                      const Matrix& output) const {
-  multiply_codes(space, 1, residual, output);
+void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Matrix& residual, const Codes& input,
+                                             const Matrix& output) const {
+  multiply(space, input, 1, residual, output);
 }
 
 template <class ExecutionSpace, class Scalar>
-void Linear<ExecutionSpace, Scalar>::input_gradient_of_codes(const ExecutionSpace& space,
-                                                             const Matrix& gradient) const {
-  if constexpr (has_float8_products<Scalar>) {
+void Linear<ExecutionSpace, Scalar>::input_gradient(const ExecutionSpace& space, const Codes& output_gradient,
+                                                    const Matrix& gradient) const {
+  if constexpr (has_codes) {
     const auto transpose =
         float8_matrix<Codes>(workspace_->weight, workspace_->ones, weight_.extent(1), weight_.extent(0));
     quantize_transposed(space, weight_, scale_, transpose.codes);
-    float8_product(space, codes_of_gradient(gradient.extent(0)), transpose, 0.0F, gradient, gradient);
+    float8_product(space, output_gradient, transpose, 0.0F, gradient, gradient);
   }
 }
 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Matrix& input,
                                              const Matrix& output) const {
-  if (is_float8()) {
-    quantize_rows(space, input, codes_of_input(input.extent(0)));
-    return forward_of_codes(space, output);
+  if constexpr (has_codes) {
+    if (is_float8()) {
+      const Codes codes = codes_of_input(input.extent(0));
+      quantize_rows(space, input, codes);
+      return forward(space, codes, output);
+    }
   }
   matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight_, 0, output);
 }
@@ -87,9 +88,12 @@ void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const Matrix& residual, const Matrix& input,
                                              const Matrix& output) const {
-  if (is_float8()) {
-    quantize_rows(space, input, codes_of_input(input.extent(0)));
-    return forward_of_codes(space, residual, output);
+  if constexpr (has_codes) {
+    if (is_float8()) {
+      const Codes codes = codes_of_input(input.extent(0));
+      quantize_rows(space, input, codes);
+      return forward(space, residual, codes, output);
+    }
   }
   matrix_product(space, Transpose::no, Transpose::yes, 1, input, weight_, 1, residual, output);
 }
@@ -97,9 +101,12 @@ void Linear<ExecutionSpace, Scalar>::forward(const ExecutionSpace& space, const 
 template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::input_gradient(const ExecutionSpace& space, const Matrix& output_gradient,
                                                     const Matrix& gradient) const {
-  if (is_float8()) {
-    quantize_rows(space, output_gradient, scale_, codes_of_gradient(output_gradient.extent(0)));
-    return input_gradient_of_codes(space, gradient);
+  if constexpr (has_codes) {
+    if (is_float8()) {
+      const Codes codes = codes_of_gradient(output_gradient.extent(0));
+      quantize_rows(space, output_gradient, scale_, codes);
+      return input_gradient(space, codes, gradient);
+    }
   }
   matrix_product(space, Transpose::no, Transpose::no, 1, output_gradient, weight_, 0, gradient);
 }

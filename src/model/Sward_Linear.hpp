@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <type_traits>
 
 #include "Sward_Arena.hpp"
+#include "Sward_BFloat16.hpp"
 #include "Sward_Float8.hpp"
 #include "Sward_Float8Matrix.hpp"
 
@@ -27,8 +29,8 @@ struct Float8Workspace {
 /// each row. In dX = dY W the scales of W's rows lie along the sum, so dY takes them; they are kept from the forward
 /// pass. Layers whose W is not a multiple of 16 in both extents stay with what is stored.
 ///
-/// Who makes X or dY may write its codes as well, to codes_of_input or codes_of_gradient, and call what ends in
-/// _of_codes next: all linears of a model share the memory of the codes.
+/// Who makes X or dY may write its codes as well, into codes_of_input or codes_of_gradient, and multiply them next: all
+/// linears of a model share that memory.
 template <class ExecutionSpace, class Scalar>
 class Linear {
  public:
@@ -52,23 +54,21 @@ class Linear {
   /// dX = dY W, after the forward pass with the same W.
   void input_gradient(const ExecutionSpace& space, const Matrix& output_gradient, const Matrix& gradient) const;
 
-  // Only in 8 bits:
-
+  /// Whether there is what follows, which is only for products in 8 bits.
+  static constexpr bool has_codes = std::is_same_v<Scalar, BFloat16>;
   /// Of X, tokens x inputs.
   Codes codes_of_input(std::size_t tokens) const;
-  /// Y = X Wᵀ.
-  void forward_of_codes(const ExecutionSpace& space, const Matrix& output) const;
-  /// Y = R + X Wᵀ.
-  void forward_of_codes(const ExecutionSpace& space, const Matrix& residual, const Matrix& output) const;
   /// Of dY diag(weight_scale()), tokens x outputs.
   Codes codes_of_gradient(std::size_t tokens) const;
   /// Of W's rows, from the forward pass.
   const Scale& weight_scale() const { return scale_; }
-  /// dX = dY W.
-  void input_gradient_of_codes(const ExecutionSpace& space, const Matrix& gradient) const;
+  void forward(const ExecutionSpace& space, const Codes& input, const Matrix& output) const;
+  void forward(const ExecutionSpace& space, const Matrix& residual, const Codes& input, const Matrix& output) const;
+  void input_gradient(const ExecutionSpace& space, const Codes& output_gradient, const Matrix& gradient) const;
 
  private:
-  void multiply_codes(const ExecutionSpace& space, int beta, const Matrix& residual, const Matrix& output) const;
+  void multiply(const ExecutionSpace& space, const Codes& input, int beta, const Matrix& residual,
+                const Matrix& output) const;
 
   Matrix weight_;
   Scale scale_;

@@ -190,6 +190,8 @@ class Llama {
   /// Adds the gradient of a norm's input, from gradients_.normed, to that of the hidden state, or overwrites that.
   void backward_norm(const ExecutionSpace& space, int norm, const Matrix& input, const Vector<Value>& inverse_rms,
                      bool adds_to_hidden, Sink& sink, const RmsNormColumns<ExecutionSpace, Scalar>& wanted) const;
+  /// From gradients_.hidden to gradients_.normed; gate and up become their gradients.
+  void input_gradient_of_mlp(const ExecutionSpace& space, const Linears& linears, const Matrix& gate_up) const;
   /// Takes the columns of the hidden state's gradient that were written for its own last matrix, and returns those that
   /// it wrote for the matrix which the pass comes to next.
   Slice backward_mlp(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);

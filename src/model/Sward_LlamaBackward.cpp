@@ -53,6 +53,22 @@ void Llama<ExecutionSpace, Scalar>::backward_norm(const ExecutionSpace& space, i
 }
 
 template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::input_gradient_of_mlp(const ExecutionSpace& space, const Linears& linears,
+                                                          const Matrix& gate_up) const {
+  const Gradients& g = gradients_;
+  if constexpr (Linear<ExecutionSpace, Scalar>::has_codes) {
+    if (linears.down.is_float8()) {
+      const auto codes = linears.gate_up.codes_of_gradient(batch_.tokens());
+      linears.down.input_gradient(space, g.hidden, g.product);
+      swiglu_backward(space, g.product, gate_up, linears.gate_up.weight_scale(), codes);
+      return linears.gate_up.input_gradient(space, codes, g.normed);
+    }
+  }
+  swiglu_product_backward(space, g.hidden, linears.down.weight(), g.product, gate_up);
+  linears.gate_up.input_gradient(space, gate_up, g.normed);
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, std::size_t layer,
                                                  const Slice& hidden_columns, Sink& sink) -> Slice {
   const Block& block = blocks_[layer];
@@ -60,16 +76,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   const Gradients& g = gradients_;
   deliver(sink, block.down, GradientFactor::output_gradient, hidden_columns, g.hidden, m.product);
   // Gate and up are not needed again, so their gradients take their place.
-  const auto& gate_up = linears_[layer].gate_up;
-  const auto& down = linears_[layer].down;
-  if (down.is_float8()) {
-    down.input_gradient(space, g.hidden, g.product);
-    swiglu_backward(space, g.product, m.gate_up, gate_up.weight_scale(), gate_up.codes_of_gradient(batch_.tokens()));
-    gate_up.input_gradient_of_codes(space, g.normed);
-  } else {
-    swiglu_product_backward(space, g.hidden, down.weight(), g.product, m.gate_up);
-    gate_up.input_gradient(space, m.gate_up, g.normed);
-  }
+  input_gradient_of_mlp(space, linears_[layer], m.gate_up);
   const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
   const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
   const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());

@@ -112,10 +112,12 @@ void Llama<ExecutionSpace, Scalar>::multiply_normed(const ExecutionSpace& space,
                                                     const Vector<Value>& inverse_rms, const Matrix& normed,
                                                     const Linear<ExecutionSpace, Scalar>& linear,
                                                     const Matrix& output) const {
-  if (linear.is_float8()) {
-    rms_norm(space, input, norm_weight(norm), shape_.rms_norm_eps, inverse_rms, normed,
-             linear.codes_of_input(batch_.tokens()));
-    return linear.forward_of_codes(space, output);
+  if constexpr (Linear<ExecutionSpace, Scalar>::has_codes) {
+    if (linear.is_float8()) {
+      const auto codes = linear.codes_of_input(batch_.tokens());
+      rms_norm(space, input, norm_weight(norm), shape_.rms_norm_eps, inverse_rms, normed, codes);
+      return linear.forward(space, codes, output);
+    }
   }
   rms_norm(space, input, norm_weight(norm), shape_.rms_norm_eps, inverse_rms, normed);
   linear.forward(space, normed, output);
@@ -145,13 +147,15 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp(const ExecutionSpace& space, std
   const Block& block = blocks_[layer];
   const MlpActivations& m = mlp_of(layer);
   const Linears& linears = linears_[layer];
-  if (linears.down.is_float8()) {
-    multiply_normed(space, m.input, block.mlp_norm, m.inverse_rms, m.normed, linears.gate_up, m.gate_up);
-    swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product, linears.down.codes_of_input(batch_.tokens()));
-  } else {
-    rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
-    swiglu_product(space, m.normed, linears.gate_up.weight(), m.gate_up, m.product);
+  if constexpr (Linear<ExecutionSpace, Scalar>::has_codes) {
+    if (linears.down.is_float8()) {
+      multiply_normed(space, m.input, block.mlp_norm, m.inverse_rms, m.normed, linears.gate_up, m.gate_up);
+      return swiglu(space, gate_of(m.gate_up), up_of(m.gate_up), m.product,
+                    linears.down.codes_of_input(batch_.tokens()));
+    }
   }
+  rms_norm(space, m.input, norm_weight(block.mlp_norm), shape_.rms_norm_eps, m.inverse_rms, m.normed);
+  swiglu_product(space, m.normed, linears.gate_up.weight(), m.gate_up, m.product);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -159,7 +163,11 @@ void Llama<ExecutionSpace, Scalar>::forward_mlp_output(const ExecutionSpace& spa
   const MlpActivations& m = mlp_of(layer);
   const Matrix output = hidden_[batch_.training ? layer + 1 : 0];
   const auto& down = linears_[layer].down;
-  down.is_float8() ? down.forward_of_codes(space, m.input, output) : down.forward(space, m.input, m.product, output);
+  if (down.is_float8()) {
+    down.forward(space, m.input, down.codes_of_input(batch_.tokens()), output);
+  } else {
+    down.forward(space, m.input, m.product, output);
+  }
 }
 
 template <class ExecutionSpace, class Scalar>

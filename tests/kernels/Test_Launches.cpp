@@ -31,6 +31,7 @@
 #include "Sward_RandomViews.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
+#include "Sward_RmsNormCodes.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #include "Sward_RowNorms.hpp"
 #include "Sward_SampleRows.hpp"
@@ -39,6 +40,7 @@
 #include "Sward_SelectionMemory.hpp"
 #include "Sward_SquaredNorms.hpp"
 #include "Sward_Swiglu.hpp"
+#include "Sward_SwigluCodes.hpp"
 #include "Sward_SwigluProduct.hpp"
 #include "Sward_TestSpaces.hpp"
 #include "Sward_UnpackShares.hpp"
@@ -91,6 +93,7 @@ struct Operands {
   Matrix<BFloat16, Space> halves = random_matrix<BFloat16, Space>(16, 16, 20);
   Float8Matrix<Matrix<Float8, Space>, Vector<float, Space>> in_8_bits{Matrix<Float8, Space>("codes", 16, 16),
                                                                       Vector<float, Space>("scale", 16)};
+  Vector<float, Space> powers = make_vector<float, Space>(16, [](std::size_t) { return 0.5; });
 };
 
 template <class Space>
@@ -158,6 +161,9 @@ void call_transformer_kernels(const Space& space, const Operands<Space>& x) {
   rotary_embedding_backward(space, x.cosine, x.sine, 2, x.b);
   swiglu(space, x.a, x.b, x.c);
   swiglu_backward(space, x.a, x.b, x.c, x.d, x.e);
+  rms_norm(space, x.halves, Kokkos::subview(x.halves, 0, Kokkos::ALL), 1e-6, x.powers, x.halves, x.in_8_bits);
+  swiglu(space, x.halves, x.halves, x.halves, x.in_8_bits);
+  swiglu_backward(space, Kokkos::subview(x.halves, Kokkos::ALL, std::pair(0, 8)), x.halves, x.powers, x.in_8_bits);
   swiglu_product(space, x.a, x.square, x.c, gate_columns(x.d));
   swiglu_product_backward(space, x.a, gate_columns(x.square), gate_columns(x.d), x.c);
   rms_norm_backward(space, x.a, x.b, x.weight, x.by_token, x.c, x.partials, x.weight_gradient);
@@ -183,6 +189,7 @@ void call_basic_kernels(const Space& space, const Operands<Space>& x) {
   matrix_product(space, Transpose::no, Transpose::yes, 1.0F, x.a, x.square, 0.0F, x.b);
   matrix_product(space, Transpose::yes, Transpose::no, 1.0F, x.a, x.b, 0.0F, x.square);
   quantize_rows(space, x.halves, x.in_8_bits);
+  quantize_rows(space, x.halves, x.powers, x.in_8_bits);
   quantize_transposed(space, x.halves, x.in_8_bits.scale, x.in_8_bits.codes);
   float8_product(space, x.in_8_bits, x.in_8_bits, 1, x.halves, x.halves);
 }

@@ -168,7 +168,7 @@ void expect_codes_of_two_passes(const Input& input, const Factors& factors) {
 
 template <class Space, int count, int sharing>
 void holds_rows_in_registers() {
-  constexpr std::size_t most = std::size_t{count} * row_step<Space, sharing, 8>;
+  constexpr std::size_t most = std::size_t{count} * RowTeams<Space, sharing, 8, 1024>::step;
   for (const std::size_t columns : {std::size_t{8}, most - 8, most}) {
     const auto input = varied_matrix<Space>(13, columns);
     expect_codes_of_two_passes<8, count, sharing>(input, NoFactors());

@@ -53,7 +53,10 @@ void expect_both_in_one(std::size_t rows, std::size_t columns, const Kernel& ker
   const auto inverse = to_host(in_one.inverse_rms), wanted_inverse = to_host(apart.inverse_rms);
   const auto output = to_host(in_one.output), wanted = to_host(apart.output);
   for (std::size_t i = 0; i < rows; ++i) {
-    if (i == 2) continue;
+    if (i == 2) {
+      EXPECT_TRUE(std::isnan(inverse(i)) && std::isnan(static_cast<float>(output(i, 0))));
+      continue;
+    }
     EXPECT_NEAR(inverse(i), wanted_inverse(i), 1e-5 * wanted_inverse(i)) << "row " << i;
     for (std::size_t j = 0; j < columns; ++j) {
       const double w = static_cast<float>(wanted(i, j));
@@ -71,7 +74,7 @@ TYPED_TEST(RmsNormCodes, WritesWhatTwoKernelsDo) {
 }
 
 TYPED_TEST(RmsNormCodes, HoldsRowsInRegisters) {
-  constexpr std::size_t most = 2 * row_step<TypeParam, 1, 8>;
+  constexpr std::size_t most = 2 * RowTeams<TypeParam, 1, 8, 512>::step;
   for (const std::size_t columns : {std::size_t{8}, most - 8, most})
     expect_both_in_one<TypeParam>(11, columns, [](const auto& input, const auto& weight, const auto& to) {
       rms_norm_in_registers<8, 2>(TypeParam(), input, weight, epsilon, to.inverse_rms, to.output, to.codes);
