@@ -128,15 +128,18 @@ KOKKOS_INLINE_FUNCTION std::uint32_t largest_magnitude(const Pack<T, N> (&x)[cou
 template <class Team>
 KOKKOS_INLINE_FUNCTION std::uint32_t largest_of_lanes([[maybe_unused]] const Team& team, std::uint32_t own) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  static_assert(vector_lanes<typename Team::execution_space> == 32);
-  return __reduce_max_sync(0xffffffffU, own);
-#else
-  std::uint32_t largest = 0;
-  Kokkos::parallel_reduce(
-      Kokkos::ThreadVectorRange(team, vector_lanes<typename Team::execution_space>),
-      [&](int, std::uint32_t& maximum) { maximum = Kokkos::max(own, maximum); }, Kokkos::Max<std::uint32_t>(largest));
-  return largest;
+  // A team of a host space is compiled for the device too.
+  if constexpr (vector_lanes<typename Team::execution_space> == 32) {
+    return __reduce_max_sync(0xffffffffU, own);
+  } else
 #endif
+  {
+    std::uint32_t largest = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::ThreadVectorRange(team, vector_lanes<typename Team::execution_space>),
+        [&](int, std::uint32_t& maximum) { maximum = Kokkos::max(own, maximum); }, Kokkos::Max<std::uint32_t>(largest));
+    return largest;
+  }
 }
 
 /// The scale that float8_scale gives the row, for all that share it, from the largest_magnitude of what each holds.
