@@ -9,7 +9,7 @@ namespace Sward {
 /// One team for a whole vector, for passes over it that depend on each other. A launch costs more than such a pass.
 template <class ExecutionSpace>
 auto single_team_policy(const ExecutionSpace& space) {
-  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 32;
+  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 16;
   constexpr int lanes = vector_lanes<ExecutionSpace>;
   return Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads * lanes, 1>>(space, 1, threads, lanes);
 }

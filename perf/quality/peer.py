@@ -205,9 +205,13 @@ def model_and_optimizer(method, configuration, weights):
     return model, torch.optim.AdamW(trained, **adam_options(configuration))
 
 
+def computes_in_bfloat16(configuration):
+    return configuration.get("precision", {}).get("compute", "float") != "float"
+
+
 def loss_function(model, configuration):
     """The sum over the targets that count."""
-    in_bfloat16 = configuration.get("precision", {}).get("compute", "float") != "float"
+    in_bfloat16 = computes_in_bfloat16(configuration)
 
     def loss_sum(inputs, targets):
         with torch.autocast(DEVICE, torch.bfloat16, enabled=in_bfloat16):
@@ -270,8 +274,10 @@ def train(method, configuration, weights):
 
 def main():
     arguments = parse_arguments()
-    torch.backends.cuda.matmul.allow_tf32 = True
-    train(arguments.method, read_configuration(arguments.configuration, arguments.set), arguments.weights)
+    configuration = read_configuration(arguments.configuration, arguments.set)
+    # What is outside autocast, as the products of GaLore's projections, is rounded only where the model's products are.
+    torch.backends.cuda.matmul.allow_tf32 = computes_in_bfloat16(configuration)
+    train(arguments.method, configuration, arguments.weights)
 
 
 if __name__ == "__main__":
