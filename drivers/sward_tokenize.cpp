@@ -290,6 +290,9 @@ void run(const Options& options) {
   bad_documents.print_counts();
   require_documents(output, options.output);
   if (evaluation) require_documents(*evaluation, options.evaluation);
+  // A disk that fills up leaves both files as they were.
+  output.finish();
+  if (evaluation) evaluation->finish();
   output.commit();
   if (evaluation) evaluation->commit();
 

@@ -12,7 +12,7 @@ line printed is "N passed, N failed"; the exit status is 0 if nothing failed.
   --target NAME   build this target alone: "--target test_kernels -L kernels" is what those tests need
   --tidy          clang-tidy too, which takes minutes; counted as one test
   CTEST ARGUMENT  handed on: -L kernels (the tests with this label), -R NAME (by name), ...
-                  Labels: kernels library distributed drivers fuzz slurm install style
+                  Labels: kernels interface library distributed drivers fuzz slurm install style
 
 $SWARD_PREFIX names a prefix that holds Kokkos, as in cmake/bootstrap.sh.
 TEXT

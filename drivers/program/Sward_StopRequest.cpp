@@ -12,10 +12,9 @@ namespace {
 
 constexpr long long repeat_nanoseconds = 5'000'000'000;
 
-// Both are written by the signal handler: lock-free, or it could not use them.
-std::atomic<bool> requested{false};
+// When the first request came, or 0. Written by the signal handler: lock-free, or it could not use it.
 std::atomic<long long> first_request{0};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<long long>::is_always_lock_free);
+static_assert(std::atomic<long long>::is_always_lock_free);
 
 long long now() {
   timespec time{};
@@ -25,9 +24,8 @@ long long now() {
 
 void note_request(int signal) {
   const int saved_errno = errno;
-  if (!requested.exchange(true)) {
-    first_request = now();
-  } else if (now() - first_request > repeat_nanoseconds) {
+  long long first = 0;
+  if (!first_request.compare_exchange_strong(first, now()) && now() - first > repeat_nanoseconds) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -45,6 +43,6 @@ void watch_for_stop_signals() {
       throw std::system_error(errno, std::generic_category(), "cannot watch for signals");
 }
 
-bool stop_is_requested() { return requested; }
+bool stop_is_requested() { return first_request != 0; }
 
 }  // namespace Sward

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
@@ -20,14 +22,30 @@ struct VectorParts {
   int count = 0;
   std::size_t ends[most] = {};  // std::array has no functions for devices
 
-  /// Another part of so many elements, behind the last one; there are `most` at the most.
+  /// Another part of so many elements, behind the last one. Throws std::invalid_argument when there are `most`.
   void add(std::size_t length) {
+    require(count < most, "Sward::VectorParts", "there must be 1 to 16 parts");
     ends[count] = (count == 0 ? 0 : ends[count - 1]) + length;
     ++count;
   }
   KOKKOS_INLINE_FUNCTION std::size_t begin(int part) const { return part == 0 ? 0 : ends[part - 1]; }
   std::size_t extent() const { return count == 0 ? 0 : ends[count - 1]; }
 };
+
+/// Calls sum(parts, elements, numbers) for parts of these lengths, as many at a time as VectorParts holds; `elements`
+/// and `numbers` are the pairs of first and end of their elements and of their numbers.
+template <class Sum>
+void for_each_launch(const std::vector<std::size_t>& lengths, const Sum& sum) {
+  constexpr auto most = static_cast<std::size_t>(VectorParts::most);
+  std::size_t begin = 0;
+  for (std::size_t first = 0; first < lengths.size(); first += most) {
+    const std::size_t end = std::min(first + most, lengths.size());
+    VectorParts parts;
+    for (std::size_t part = first; part < end; ++part) parts.add(lengths[part]);
+    sum(parts, std::pair(begin, begin + parts.extent()), std::pair(first, end));
+    begin += parts.extent();
+  }
+}
 
 /// The most slices that a part is summed in.
 template <class ExecutionSpace>

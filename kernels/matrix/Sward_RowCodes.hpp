@@ -29,6 +29,7 @@ struct RowTeams {
   using Maxima = Kokkos::View<std::uint32_t*, typename ExecutionSpace::scratch_memory_space,
                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
+  /// Of a kernel over so many rows.
   static Policy policy(const ExecutionSpace& space, std::size_t rows) {
     const int count = static_cast<int>(rows);
     Policy result(space, sharing > 1 ? count : (count + size - 1) / size, size, lanes);

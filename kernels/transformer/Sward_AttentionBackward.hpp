@@ -314,6 +314,7 @@ void attention_backward(const ExecutionSpace& space, const AttentionShape& shape
   require_token_rows(function, "query_gradient", query_gradient, shape, shape.query_columns());
   require_token_rows(function, "key_gradient", key_gradient, shape, shape.key_value_columns());
   require_token_rows(function, "value_gradient", value_gradient, shape, shape.key_value_columns());
+  if (shape.tokens() == 0) return;
   if constexpr (has_cudnn<ExecutionSpace>)
     if (uses_cudnn(shape, first_keys, query, key, value, output, logsumexp))
       return enqueue_cudnn_attention_backward(space, shape, query, key, value, output, logsumexp, output_gradient,

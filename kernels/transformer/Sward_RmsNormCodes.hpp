@@ -55,6 +55,7 @@ struct RmsNormRowWithCodes {
     if (first == 0) inverse_rms(row) = inverse;
   }
 
+  /// Of the row that the thread holds, for all its lanes.
   template <class Packs>
   KOKKOS_FUNCTION static Sum sum_of_squares(const typename Teams::Team& team, const Packs& x) {
     Sum own = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "Sward_CheckpointFile.hpp"
@@ -10,11 +11,17 @@ namespace Sward {
 
 namespace {
 
-void remove_older_checkpoints(const std::filesystem::path& newest, std::int64_t keep) {
+/// What went wrong with it, or nothing.
+std::string remove_older_checkpoints(const std::filesystem::path& newest, std::int64_t keep) {
   const auto all = list_checkpoints(newest.parent_path());
   const auto first = std::find(all.begin(), all.end(), newest);
-  for (auto i = first; i != all.end(); ++i)
-    if (i - first >= keep) std::filesystem::remove(*i);
+  std::string complaint;
+  for (auto i = first; i != all.end(); ++i) {
+    std::error_code error;
+    if (i - first >= keep) std::filesystem::remove(*i, error);
+    if (error) complaint = i->string() + ": cannot be removed: " + error.message();
+  }
+  return complaint;
 }
 
 }  // namespace
@@ -22,7 +29,7 @@ void remove_older_checkpoints(const std::filesystem::path& newest, std::int64_t 
 PendingCheckpoint::PendingCheckpoint(AtomicFile file, std::int64_t keep)
     : path_(file.target()), done_(std::async(std::launch::async, [file = std::move(file), keep]() mutable {
         file.commit();
-        remove_older_checkpoints(file.target(), keep);
+        return remove_older_checkpoints(file.target(), keep);
       })) {}
 
 bool PendingCheckpoint::is_ready() const {

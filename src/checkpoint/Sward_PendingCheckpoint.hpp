@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <future>
+#include <string>
 
 #include "Sward_AtomicFile.hpp"
 
@@ -21,12 +22,12 @@ class PendingCheckpoint {
   /// Whether `finish` would return at once.
   bool is_ready() const;
   /// Waits until the checkpoint is durable. Throws std::runtime_error naming the file when it cannot be; older ones are
-  /// then all there.
-  void finish() { done_.get(); }
+  /// then all there. Returns a sentence about an older one that could not be removed, or nothing.
+  std::string finish() { return done_.get(); }
 
  private:
   std::filesystem::path path_;
-  std::future<void> done_;
+  std::future<std::string> done_;
 };
 
 }  // namespace Sward

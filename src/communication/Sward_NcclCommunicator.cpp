@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -136,7 +137,9 @@ void Communicator<NcclSpace>::release() noexcept {
   timed_.clear();
   if (origin_ != nullptr) cudaEventDestroy(origin_);
   if (filled_ != nullptr) cudaEventDestroy(filled_);
-  if (communicator_ != nullptr && !is_callers_) ncclCommDestroy(communicator_);
+  // Destroying waits for the other ranks of the node, and these may be waiting for the one that fails.
+  if (communicator_ != nullptr && !is_callers_)
+    std::uncaught_exceptions() > 0 ? ncclCommAbort(communicator_) : ncclCommDestroy(communicator_);
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 

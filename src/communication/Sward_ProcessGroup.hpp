@@ -34,7 +34,7 @@ constexpr std::size_t size_of(ElementType type) {
 }
 
 /// Ranks that work together, whatever library carries their messages: what optimizer, trainer and evaluation know of
-/// communication. The kinds of it are `Communicator<MpiSpace>` and `Communicator<NcclSpace>`.
+/// communication. The kinds of it are `Communicator<MpiSpace>`, `Communicator<NcclSpace>` and `CallerGroup`.
 ///
 /// Messages lie where the default execution space works, or in host memory. All ranks start the same messages in the
 /// same order. A call that fails throws CommunicationError.

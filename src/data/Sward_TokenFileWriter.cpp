@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace Sward {
@@ -94,12 +95,18 @@ void TokenFileWriter::discard_document() {
   if (mask_) mask_->truncate(file_, document_start_);
 }
 
-void TokenFileWriter::commit() {
+void TokenFileWriter::finish() {
+  if (std::exchange(is_finished_, true)) return;
   if (narrow_) narrow_->finish(file_);
   if (wide_) wide_->finish(file_);
   if (mask_) mask_->finish(file_);
   starts_.finish(file_);
   file_.close();
+  atomic_.sync();
+}
+
+void TokenFileWriter::commit() {
+  finish();
   atomic_.commit();
 }
 

@@ -36,7 +36,9 @@ class TokenFileWriter {
   std::uint64_t token_count() const;
   std::uint64_t document_count() const { return starts_.size(); }
 
-  /// Finishes the file and gives it its name; nothing may be appended afterwards.
+  /// Writes what is left, so that only the name is missing; nothing may be appended afterwards.
+  void finish();
+  /// `finish()`, and gives the file its name.
   void commit();
 
  private:
@@ -50,6 +52,7 @@ class TokenFileWriter {
   Hdf5Appender<std::uint64_t> starts_;
   std::optional<Hdf5Appender<std::uint8_t>> mask_;
   std::uint64_t document_start_ = 0;
+  bool is_finished_ = false;
 };
 
 }  // namespace Sward

@@ -37,7 +37,7 @@ std::filesystem::path create_temporary(const std::filesystem::path& target) {
   }
 }
 
-void sync(const std::filesystem::path& path, int flags) {
+void sync_path(const std::filesystem::path& path, int flags) {
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
   if (descriptor < 0) fail(path, "open for syncing");
   const int result = ::fsync(descriptor);
@@ -67,11 +67,13 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   return *this;
 }
 
+void AtomicFile::sync() { sync_path(temporary_, O_RDONLY); }
+
 void AtomicFile::commit() {
-  sync(temporary_, O_RDONLY);
+  sync();
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, "rename the finished file to this name");
   temporary_.clear();
-  sync(folder_of(target_), O_RDONLY | O_DIRECTORY);
+  sync_path(folder_of(target_), O_RDONLY | O_DIRECTORY);
 }
 
 void AtomicFile::remove_temporary() noexcept {

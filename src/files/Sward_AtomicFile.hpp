@@ -19,6 +19,8 @@ class AtomicFile {
   const std::filesystem::path& target() const { return target_; }
   const std::filesystem::path& temporary() const { return temporary_; }
 
+  /// Writes the temporary to the disk, as `commit()` would; every writer must have closed it before.
+  void sync();
   /// Syncs the temporary, renames it to the target and syncs the folder; every writer must have closed it before.
   /// Throws std::runtime_error naming the file; the temporary is then removed by the destructor.
   void commit();

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "Sward_AdamWUpdate.hpp"
 #include "Sward_GradientSink.hpp"
 #include "Sward_GrassUpdate.hpp"
 #include "Sward_MomentPair.hpp"
-#include "Sward_PartSums.hpp"
 
 namespace Sward {
 
@@ -37,14 +38,16 @@ class MessageUpdate {
     auto& batch = std::get<Batch<Storage>>(batches_);
     if (batch.is_full()) launch(batch);
     if (squares_.extent(0) > 0) {
-      parts_.add(update.blocks());
-      update.write_squares(Kokkos::subview(squares_, std::pair(parts_.begin(parts_.count - 1), parts_.extent())));
+      const std::size_t end = begin_of_next_ + update.blocks();
+      update.write_squares(Kokkos::subview(squares_, std::pair(begin_of_next_, end)));
+      blocks_.push_back(update.blocks());
+      begin_of_next_ = end;
     }
     batch.add(update);
   }
 
-  /// What part of the squares is of each update.
-  const VectorParts& parts() const { return parts_; }
+  /// How many of the squares are of each update; they lie one behind the other.
+  const std::vector<std::size_t>& blocks() const { return blocks_; }
 
   /// Starts what was added.
   void launch() {
@@ -60,7 +63,8 @@ class MessageUpdate {
 
   ExecutionSpace space_;
   Squares squares_;
-  VectorParts parts_;
+  std::vector<std::size_t> blocks_;
+  std::size_t begin_of_next_ = 0;
   std::tuple<Batch<typename Moments::Full>, Batch<typename Moments::Half>, Batch<typename Moments::Codes>> batches_;
 };
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "Sward_Arena.hpp"
+#include "Sward_Check.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_MatrixSplit.hpp"
 #include "Sward_Moment.hpp"
@@ -108,7 +109,8 @@ class MomentPair {
   /// A share of columns is one of whole blocks.
   static MatrixSplit split_of_scales(const MatrixSplit& split, std::size_t rows) {
     const auto blocks = static_cast<std::size_t>(blocks_of(static_cast<int>(split.columns)));
-    return {rows, blocks, split.along, split.along == Side::columns ? split.share / block_extent : split.share};
+    const std::size_t share = (split.share + block_extent - 1) / block_extent;
+    return {rows, blocks, split.along, split.along == Side::columns ? share : split.share};
   }
 
   template <class View>
@@ -125,8 +127,9 @@ class MomentPair {
                     int rank, const MatrixSplit& split, const MatrixSplit& scales) {
     visitor.visit(name, corner(moment.codes, split.part(rank)), split);
     const MatrixPart part = scales.part(rank);
-    visitor.visit(name + "_scales",
-                  typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), part.rows * part.columns),
+    const std::size_t count = part.rows * part.columns;
+    require(count <= moment.scales.size(), "Sward::MomentPair", "there are fewer scales than the rank's part has");
+    visitor.visit(name + "_scales", typename StateVisitor<ExecutionSpace, Value>::Floats(moment.scales.data(), count),
                   scales);
   }
 

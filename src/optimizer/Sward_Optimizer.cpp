@@ -113,7 +113,9 @@ void Optimizer<ExecutionSpace, Scalar>::count_in_message(std::size_t parameter) 
   const std::size_t message = groups_.of[parameter];
   if (!messages_[message].complete_parameter()) return;
   communicated_bytes_ += start_message(message);
-  if (options_.updates_at_once) update_message(message);
+  if (!options_.updates_at_once) return;
+  communicator_.wait(space_);
+  update_message(message);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -172,13 +174,17 @@ template <class ExecutionSpace, class Scalar>
 auto Optimizer<ExecutionSpace, Scalar>::squares_of(std::size_t message) const -> Doubles {
   const auto first =
       static_cast<std::size_t>(std::find(groups_.of.begin(), groups_.of.end(), message) - groups_.of.begin());
-  return Kokkos::subview(squares_, std::pair(first, first + static_cast<std::size_t>(parts_[message].count)));
+  return Kokkos::subview(squares_, std::pair(first, first + part_lengths_[message].size()));
 }
 
 template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::take_squared_norms(std::size_t message) {
   const auto gradients = scattered_ ? scattered_->own(message) : messages_[message].gradients();
-  squared_norms(space_, gradients, parts_[message], partial_squares_, squares_of(message));
+  const Doubles squares = squares_of(message);
+  for_each_launch(part_lengths_[message], [&](const VectorParts& parts, const auto& elements, const auto& numbers) {
+    squared_norms(space_, Kokkos::subview(gradients, elements), parts, partial_squares_,
+                  Kokkos::subview(squares, numbers));
+  });
 }
 
 /// The gradients of a message are complete, and nothing else needs them; the update reads them for their norms too.
@@ -187,8 +193,11 @@ void Optimizer<ExecutionSpace, Scalar>::update_message(std::size_t message) {
   MessageUpdate<ExecutionSpace, Scalar> updates(space_, block_squares_);
   add_updates(message, 1.0, updates);
   updates.launch();
-  part_sums(space_, Kokkos::subview(block_squares_, std::pair(std::size_t{0}, updates.parts().extent())),
-            updates.parts(), partial_squares_, squares_of(message));
+  const Doubles squares = squares_of(message);
+  for_each_launch(updates.blocks(), [&](const VectorParts& parts, const auto& blocks, const auto& numbers) {
+    part_sums(space_, Kokkos::subview(block_squares_, blocks), parts, partial_squares_,
+              Kokkos::subview(squares, numbers));
+  });
 }
 
 template <class ExecutionSpace, class Scalar>

@@ -143,7 +143,8 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   std::optional<std::size_t> choosing_;  ///< the parameter whose whole gradient is being summed over ranks
   std::vector<Message> messages_;        ///< by group of parameters
   ParameterGroups groups_;
-  std::vector<VectorParts> parts_;  ///< by message: its parameters, whose numbers follow each other
+  /// By message: of the gradients of its parameters, whose numbers follow each other.
+  std::vector<std::vector<std::size_t>> part_lengths_;
   Doubles squares_;
   Doubles partial_squares_;
   typename MessageUpdate<ExecutionSpace, Scalar>::Squares block_squares_;  ///< of one message that is updated at once

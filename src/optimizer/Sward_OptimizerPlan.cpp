@@ -79,12 +79,12 @@ template <class ExecutionSpace, class Scalar>
 void Optimizer<ExecutionSpace, Scalar>::plan_messages(Arena<ExecutionSpace>& arena) {
   std::vector<std::size_t> sizes(groups_.labels.size());
   std::vector<int> members(groups_.labels.size());
-  parts_.resize(groups_.labels.size());
+  part_lengths_.resize(groups_.labels.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const auto [rows, columns] = states_[i]->gradient_extents();
     const std::size_t message = groups_.of[i];
     sizes[message] += rows * columns;
-    parts_[message].add(rows * columns);
+    part_lengths_[message].push_back(rows * columns);
     ++members[message];
   }
   for (std::size_t m = 0; m < sizes.size(); ++m) messages_.emplace_back(groups_.labels[m], members[m]);
@@ -128,12 +128,12 @@ void Optimizer<ExecutionSpace, Scalar>::plan_shared_weights(Arena<ExecutionSpace
       message = groups_.of[i];
       gathered_->add_group(groups_.labels[message]);
       scattered_->add_layer(groups_.labels[message]);
-      parts_[message] = {};
+      part_lengths_[message].clear();
     }
     const auto gradient = whole_shares<ExecutionSpace>(states_[i]->gradient(), states_[i]->split());
     gathered_->add(whole_shares<ExecutionSpace>(states_[i]->weight(), states_[i]->split()));
     scattered_->add(gradient);
-    parts_[message].add(gradient.piece_size());
+    part_lengths_[message].push_back(gradient.piece_size());
   }
   gathered_->plan(arena);
   scattered_->plan(arena);

@@ -55,7 +55,6 @@ class ScatteredGradients {
   /// This rank's sums, side by side, and 0 where the ranks' pieces are larger than its own; and as matrices.
   const VectorOf<Value>& own(std::size_t layer) const { return own_[layer]; }
   std::vector<Part> parts(std::size_t layer) const { return layers_[layer].parts_of(shard_.rank, own_[layer]); }
-  const std::vector<Shares>& shares(std::size_t layer) const { return layers_[layer].shares; }
 
   /// What a rank gives to the message of a layer.
   std::size_t bytes(std::size_t layer) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 #include "Sward_Hdf5IntegerArray.hpp"
@@ -58,10 +59,8 @@ void rehearse_update(const Space& space, std::int64_t step, std::size_t tokens, 
 }
 
 /// Besides the model's arrays one of several chunks, as those of any larger model are, and tokens.
-void rehearse_files(const Space& space, const CheckpointHeader& header, const Llama<Space, float>& model,
-                    Optimizer<Space, float>& optimizer) {
-  const std::filesystem::path path = file_in_memory();
-  if (path.empty()) return;
+void rehearse_files(const Space& space, const std::filesystem::path& path, const CheckpointHeader& header,
+                    const Llama<Space, float>& model, Optimizer<Space, float>& optimizer) {
   Hdf5File file = create_checkpoint(path, header);
   std::filesystem::remove(path);  // it lives on until it is closed
   write_training_arrays(space, file, model, optimizer);
@@ -91,7 +90,14 @@ void rehearse_run(const Configuration& configuration) {
   model->initialize_weights(space, small.seed);
   optimizer->initialize(space);
   for (const std::int64_t step : {0, 1}) rehearse_update(space, step, model->batch().tokens(), *model, *optimizer);
-  rehearse_files(space, {0, small.seed, small.data.sequence_length, 1, small.text, small.shape}, *model, *optimizer);
+  const std::filesystem::path path = file_in_memory();
+  if (path.empty()) return;
+  try {
+    rehearse_files(space, path, {0, small.seed, small.data.sequence_length, 1, small.text, small.shape}, *model,
+                   *optimizer);
+  } catch (const std::runtime_error&) {
+    // Shared memory is full. The run needs none of it.
+  }
 }
 
 }  // namespace Sward

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "Sward_AtomicFile.hpp"
+#include "Sward_CheckpointFile.hpp"
 #include "Sward_Format.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_KeepSmallBlocks.hpp"
@@ -101,6 +103,14 @@ void Trainer<Scalar>::check_disk() const {
   if (available < size)
     throw InputError(fmt::format("{}: a checkpoint takes {}, and there is room for {}", directory.string(),
                                  bytes_text(size), bytes_text(available)));
+  // An older one goes only when the next is durable.
+  const std::int64_t interval = configuration_.output.checkpoint_interval;
+  const std::int64_t to_come = 1 + (interval > 0 ? (configuration_.schedule.steps - 1) / interval : 0);
+  const auto at_once = static_cast<std::size_t>(std::min(configuration_.output.keep + 1, to_come));
+  const std::size_t there = std::filesystem::exists(directory) ? list_checkpoints(directory).size() : 0;
+  if (at_once > there && available / size < at_once - there)
+    tell(fmt::format("{}: there is room for {} of the {} checkpoints of {} that will be there at once (output.keep)",
+                     directory.string(), available / size + there, at_once, bytes_text(size)));
 }
 
 template <class Scalar>
@@ -284,8 +294,9 @@ void Trainer<Scalar>::save(std::int64_t steps_done) {
 template <class Scalar>
 void Trainer<Scalar>::finish_checkpoint() {
   if (!pending_) return;
-  pending_->finish();
+  const std::string complaint = pending_->finish();
   tell("checkpoint " + pending_->path().string());
+  if (!complaint.empty()) tell(complaint);
   pending_.reset();
 }
 
@@ -314,6 +325,17 @@ void Trainer<Scalar>::log_memory() const {
 template <class Scalar>
 bool Trainer<Scalar>::run(const std::function<bool()>& stop_is_requested) {
   start();
+  try {
+    return train(stop_is_requested);
+  } catch (const TrainingError&) {
+    // On all ranks at once. None may end the job before a checkpoint that is on its way has arrived.
+    finish();
+    throw;
+  }
+}
+
+template <class Scalar>
+bool Trainer<Scalar>::train(const std::function<bool()>& stop_is_requested) {
   read_ahead(first_step_);
   bool stopping = false;
   for (std::int64_t step = first_step_; step < configuration_.schedule.steps && !stopping; ++step) {

@@ -55,6 +55,7 @@ class Trainer {
   void check_data() const;
   void check_disk() const;
   void start();
+  bool train(const std::function<bool()>& stop_is_requested);
 
   std::vector<TokenBatch> read_batches(std::int64_t step);
   void read_ahead(std::int64_t step);

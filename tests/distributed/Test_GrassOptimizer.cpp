@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <random>
 
 #include "Sward_CallerGroup.hpp"
 #include "Sward_GrassOptimizer.hpp"
@@ -182,6 +183,42 @@ TEST_P(GrassOptimizerTrial, AgreesWithReference) {
 INSTANTIATE_TEST_SUITE_P(Trials, GrassOptimizerTrial,
                          ::testing::Values(Trial{1, false, false}, Trial{2, false, true}, Trial{1, true, true},
                                            Trial{3, true, false}));
+
+/// Weights after three updates of so many matrices, `in_a_message` to each message, and the gradients' norms.
+std::vector<double> train_many(std::size_t count, std::size_t in_a_message, double clip, ProcessGroup& group) {
+  constexpr std::size_t rows = 6, columns = 7;
+  std::mt19937_64 engine(5);
+  std::vector<View> weights;
+  std::vector<TrainedMatrix<double>> matrices;
+  for (std::size_t i = 0; i < count; ++i) {
+    weights.push_back(to_view(random_factor(rows, columns, engine)));
+    matrices.push_back({"w" + std::to_string(i), weights.back(), i % 3 != 0, true, static_cast<int>(i / in_a_message)});
+  }
+  GrassOptimizerOptions options = small_options();
+  options.clip = clip;
+  GrassOptimizer<double> optimizer(TrialSpace(), matrices, 1, options, &group);
+  std::vector<double> results;
+  for (int step = 0; step < 3; ++step) {
+    optimizer.begin_update(TrialSpace(), 0.05);
+    std::vector<View> gradients;
+    for (std::size_t i = 0; i < count; ++i) gradients.push_back(to_view(random_factor(rows, columns, engine)));
+    for (std::size_t i = 0; i < count; ++i) optimizer.accept_gradient(static_cast<int>(i), gradients[i]);
+    if (clip > 0.0) results.push_back(optimizer.gradient_norm().norm);
+    optimizer.update();
+    TrialSpace().fence();
+  }
+  for (const View& weight : weights)
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < columns; ++j) results.push_back(weight(i, j));
+  return results;
+}
+
+TEST(GrassOptimizerMessages, MayHoldAnyNumberOfMatrices) {
+  Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
+  for (const double clip : {0.0, 0.5})
+    for (const std::size_t count : {16U, 17U, 37U})
+      EXPECT_EQ(train_many(count, count, clip, mpi), train_many(count, 1, clip, mpi)) << count << " matrices";
+}
 
 std::vector<std::vector<std::byte>> copy_out(GrassOptimizer<double>& optimizer) {
   std::vector<std::vector<std::byte>> copies;

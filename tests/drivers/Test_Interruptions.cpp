@@ -127,9 +127,9 @@ TEST(FullDisk, CostsOnlyTheWorkSinceTheLastCheckpoint) {
   const std::string copy = (folder / "full").string();
   const std::string command = folder.train(long_run(), "--resume auto");
   const CommandResult result = run_command(
-      with_mounts("mount -t tmpfs -o size=" + small + " none " + out + " && { " + command + " > /dev/null 2> " + log +
-                  "; echo status \\$?; ls -A " + out + "; mount -o remount,size=100m " + out + "; " + command + " > " +
-                  log + "-rest 2>&1; echo rest \\$?; cp -r " + out + " " + copy + "; }"));
+      with_mounts("mount -t tmpfs -o size=" + small + " none " + out + " && { " + command + " > " + log + "-first 2> " +
+                  log + "; echo status \\$?; ls -A " + out + "; mount -o remount,size=100m " + out + "; " + command +
+                  " > " + log + "-rest 2>&1; echo rest \\$?; cp -r " + out + " " + copy + "; }"));
   EXPECT_THAT(result.output, HasSubstr("status 1\n")) << result.output;
   EXPECT_THAT(result.output, HasSubstr("rest 0\n")) << read_file(log + "-rest");
   EXPECT_THAT(result.output, HasSubstr("checkpoint-00000003.h5\nmetrics.jsonl\n"));
@@ -137,9 +137,19 @@ TEST(FullDisk, CostsOnlyTheWorkSinceTheLastCheckpoint) {
   ASSERT_EQ(lines.size(), 1U) << read_file(log);
   EXPECT_THAT(lines[0], HasSubstr("sward-train: " + out + "/"));
   EXPECT_THAT(lines[0], HasSubstr("No space left on device"));
+  EXPECT_THAT(read_file(log + "-first"), HasSubstr(out + ": there is room for 2 of the 3 checkpoints of "));
   std::filesystem::remove_all(folder / "out");
   std::filesystem::rename(copy, folder / "out");
   expect_same_end(folder);
+}
+
+TEST(FullSharedMemory, IsNoObstacle) {
+  if (!can_mount()) GTEST_SKIP() << "no disk may be mounted here";
+  const TrainingFolder folder;
+  const std::string plan = program("sward-plan") + " " + (folder / "run.toml").string();
+  const CommandResult result =
+      run_command(with_mounts("mount -t tmpfs -o size=64k none /dev/shm && { " + plan + " > /dev/null; }"));
+  EXPECT_EQ(result.status, 0) << result.output;
 }
 
 TEST(ReadOnlyFolder, IsRefusedBeforeTheFirstUpdate) {

@@ -150,6 +150,15 @@ TYPED_TEST(AttentionBackward, HasTheSameBitsOnAllHosts) {
   EXPECT_TRUE(all_close(here.value_gradient, serial.value_gradient, 0, 0));
 }
 
+TYPED_TEST(AttentionBackward, OfNoTokensIsNothing) {
+  for (const AttentionShape& shape : {AttentionShape{2, 0, 2, 1, 8}, AttentionShape{0, 5, 2, 1, 8}}) {
+    const Problem<float, TypeParam> p(shape);
+    p.forward();
+    p.backward();
+    TypeParam().fence();
+  }
+}
+
 TYPED_TEST(AttentionBackward, RefusesExtentsThatDoNotFit) {
   const Problem<float, TypeParam> p({2, 5, 2, 2, 4});
   const Matrix<float, TypeParam> other("other", 10, 9);

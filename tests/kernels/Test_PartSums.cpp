@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "Sward_AllClose.hpp"
@@ -42,6 +44,28 @@ TYPED_TEST(PartSums, AgreeWithDefinition) {
     agrees_with_definition<float, TypeParam>(lengths);
     agrees_with_definition<double, TypeParam>(lengths);
   }
+}
+
+TEST(PartsOfALaunch, AreAsManyAsFitAndFollowEachOther) {
+  std::vector<std::size_t> lengths;
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < 35; ++i) all += lengths.emplace_back(i % 4 == 0 ? 0 : 10 + i);
+  std::size_t element = 0, number = 0;
+  std::vector<int> counts;
+  for_each_launch(lengths, [&](const VectorParts& parts, const auto& elements, const auto& numbers) {
+    EXPECT_EQ(elements, std::pair(element, element + parts.extent()));
+    EXPECT_EQ(numbers, std::pair(number, number + static_cast<std::size_t>(parts.count)));
+    for (int part = 0; part < parts.count; ++part)
+      EXPECT_EQ(parts.ends[part] - parts.begin(part), lengths[number + static_cast<std::size_t>(part)]);
+    element = elements.second;
+    number = numbers.second;
+    counts.push_back(parts.count);
+  });
+  EXPECT_EQ(element, all);
+  EXPECT_EQ(counts, (std::vector<int>{16, 16, 3}));
+  VectorParts full;
+  for (int part = 0; part < VectorParts::most; ++part) full.add(1);
+  EXPECT_THROW(full.add(1), std::invalid_argument);
 }
 
 TEST(PartSumsOfLongParts, TakeMoreSlices) {

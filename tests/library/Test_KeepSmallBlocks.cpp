@@ -33,7 +33,6 @@ TEST(KeepSmallBlocks, LeavesFreedBuffersInOnePlace) {
 #endif
   run_program("test", [] { return 0; });  // as every program fixes what the C library keeps
   EXPECT_EQ(places_of_buffers(true), 1U);
-  EXPECT_GE(places_of_buffers(false), 1U);
 }
 
 }  // namespace

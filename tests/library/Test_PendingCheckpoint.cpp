@@ -11,6 +11,7 @@ namespace Sward::Test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 AtomicFile written(const std::filesystem::path& target) {
   AtomicFile file(target);
@@ -22,7 +23,7 @@ TEST(PendingCheckpoint, IsThereWholeOnceItHasFinished) {
   const TemporaryFolder folder;
   PendingCheckpoint pending(written(checkpoint_path(folder.path(), 3)), 2);
   EXPECT_EQ(pending.path(), checkpoint_path(folder.path(), 3));
-  pending.finish();
+  EXPECT_EQ(pending.finish(), "");
   EXPECT_EQ(read_file(checkpoint_path(folder.path(), 3)), "whole");
   EXPECT_EQ(folder.file_count(), 1U);
 }
@@ -41,6 +42,16 @@ TEST(PendingCheckpoint, OlderOnesGoLaterOnesStay) {
   EXPECT_THAT(list_checkpoints(folder.path()),
               ElementsAre(checkpoint_path(folder.path(), 9), checkpoint_path(folder.path(), 4),
                           checkpoint_path(folder.path(), 3)));
+}
+
+TEST(PendingCheckpoint, AnOlderOneThatCannotBeRemovedIsNamed) {
+  const TemporaryFolder folder;
+  write_file(checkpoint_path(folder.path(), 2), "old");
+  std::filesystem::create_directories(checkpoint_path(folder.path(), 1) / "inside");
+  PendingCheckpoint pending(written(checkpoint_path(folder.path(), 3)), 1);
+  EXPECT_THAT(pending.finish(), HasSubstr(checkpoint_path(folder.path(), 1).string() + ": cannot be removed: "));
+  EXPECT_EQ(read_file(checkpoint_path(folder.path(), 3)), "whole");
+  EXPECT_FALSE(std::filesystem::exists(checkpoint_path(folder.path(), 2)));
 }
 
 TEST(PendingCheckpoint, AFailureIsReportedAndNothingIsRemoved) {

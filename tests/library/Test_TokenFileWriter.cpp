@@ -112,6 +112,17 @@ TEST(TokenFileWriter, writes_no_mask_where_all_targets_count) {
   EXPECT_FALSE(Hdf5File::open_read(folder / "a.h5").exists("/loss_mask"));
 }
 
+TEST(TokenFileWriter, lacks_only_the_name_once_it_has_finished) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.h5", "old");
+  TokenFileWriter writer(folder / "a.h5", 258, "bytes", "");
+  writer.append(std::vector<std::uint32_t>{1, 2});
+  writer.finish();
+  EXPECT_EQ(read_file(folder / "a.h5"), "old");
+  writer.commit();
+  EXPECT_EQ(TokenFile(folder / "a.h5").token_count(), 2U);
+}
+
 TEST(TokenFileWriter, takes_documents_back) {
   const TemporaryFolder folder;
   for (const std::uint32_t vocab_size : {1000U, 100'000U}) {
