@@ -1,19 +1,14 @@
 #include "Sward_Trainer.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "Sward_AtomicFile.hpp"
-#include "Sward_CheckpointFile.hpp"
+#include "Sward_DiskCheck.hpp"
 #include "Sward_Format.hpp"
-#include "Sward_InputError.hpp"
 #include "Sward_KeepSmallBlocks.hpp"
 #include "Sward_ProductChoices.hpp"
 #include "Sward_ResidentMemory.hpp"
@@ -23,17 +18,6 @@
 #include "Sward_TrainingState.hpp"
 
 namespace Sward {
-
-namespace {
-
-/// The folder itself, or the innermost one above it that exists.
-std::filesystem::path nearest_folder(const std::filesystem::path& folder) {
-  std::filesystem::path existing = std::filesystem::absolute(folder);
-  while (!std::filesystem::exists(existing)) existing = existing.parent_path();
-  return existing;
-}
-
-}  // namespace
 
 template <class Scalar>
 Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& resume, ProcessGroup& communicator,
@@ -45,7 +29,9 @@ Trainer<Scalar>::Trainer(const Configuration& configuration, const std::string& 
   open_data();
   check_agreement(communicator, facts());
   checkpoint_ = find_resume_point(configuration, resume, communicator, report_);
-  check_disk();
+  if (!is_root()) return;
+  const std::string warning = check_disk(configuration.output, configuration.schedule.steps, plan_.checkpoint_bytes);
+  if (!warning.empty()) tell(warning);
 }
 
 template <class Scalar>
@@ -89,28 +75,6 @@ void Trainer<Scalar>::check_data() const {
   check_share(*validation_);
   require_evaluable(*validation_, static_cast<std::uint64_t>(configuration_.data.sequence_length));
   if (configuration_.data.document_attention) validation_->document_starts();
-}
-
-template <class Scalar>
-void Trainer<Scalar>::check_disk() const {
-  if (!is_root()) return;
-  const std::filesystem::path& directory = configuration_.output.directory;
-  const std::filesystem::path folder = nearest_folder(directory);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw InputError(fmt::format("{}: cannot be written to: {}", directory.string(), std::strerror(errno)));
-  const std::size_t size = plan_.checkpoint_bytes;
-  const std::uintmax_t available = std::filesystem::space(folder).available;
-  if (available < size)
-    throw InputError(fmt::format("{}: a checkpoint takes {}, and there is room for {}", directory.string(),
-                                 bytes_text(size), bytes_text(available)));
-  // An older one goes only when the next is durable.
-  const std::int64_t interval = configuration_.output.checkpoint_interval;
-  const std::int64_t to_come = 1 + (interval > 0 ? (configuration_.schedule.steps - 1) / interval : 0);
-  const auto at_once = static_cast<std::size_t>(std::min(configuration_.output.keep + 1, to_come));
-  const std::size_t there = std::filesystem::exists(directory) ? list_checkpoints(directory).size() : 0;
-  if (at_once > there && available / size < at_once - there)
-    tell(fmt::format("{}: there is room for {} of the {} checkpoints of {} that will be there at once (output.keep)",
-                     directory.string(), available / size + there, at_once, bytes_text(size)));
 }
 
 template <class Scalar>

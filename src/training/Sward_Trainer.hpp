@@ -53,7 +53,6 @@ class Trainer {
   void open_data();
   Facts facts() const;
   void check_data() const;
-  void check_disk() const;
   void start();
   bool train(const std::function<bool()>& stop_is_requested);
 
