@@ -8,6 +8,7 @@
 #include "Sward_AtomicFile.hpp"
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_CommandLine.hpp"
+#include "Sward_FileName.hpp"
 #include "Sward_HuggingFaceConfig.hpp"
 #include "Sward_HuggingFaceFolder.hpp"
 #include "Sward_InputError.hpp"
@@ -78,6 +79,7 @@ void write_tokenizer(const fs::path& path, const std::string& model) {
 }
 
 void require_new_checkpoint(const fs::path& to, bool force) {
+  Sward::require_file_name(to);
   if (fs::is_directory(to)) throw Sward::InputError(to.string() + ": is a folder, wanted a checkpoint's name");
   if (fs::exists(to) && !force) throw Sward::InputError(to.string() + ": exists already; --force writes over it");
   const fs::path folder = to.parent_path();

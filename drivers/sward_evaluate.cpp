@@ -48,6 +48,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--temperature", arguments.sampling.temperature, "0 takes the likeliest token each time")
       ->needs(sample)
       ->check(CLI::Range(0.0, 1e6))
+      ->check([](const std::string& text) { return std::string(std::isnan(std::stod(text)) ? "is no number" : ""); },
+              "")
       ->capture_default_str();
   app.add_option("--top-k", arguments.sampling.top_k, "draw from the likeliest so many tokens; 0: from all")
       ->needs(sample)

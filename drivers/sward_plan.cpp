@@ -20,7 +20,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("configuration", arguments.configuration, "TOML file; its keys are described in docs/configuration.md")
       ->required();
   app.add_option("--ranks", arguments.ranks, "ranks of the run that is planned")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();
   app.add_option("--set", arguments.settings, "section.key=value, over what the file says; may be repeated")
       ->allow_extra_args(false);

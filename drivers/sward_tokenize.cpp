@@ -16,6 +16,7 @@
 #include "Sward_CommandLine.hpp"
 #include "Sward_DocumentEncoder.hpp"
 #include "Sward_DocumentReader.hpp"
+#include "Sward_FileName.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_MapInOrder.hpp"
 #include "Sward_Program.hpp"
@@ -76,7 +77,7 @@ void describe_inputs(CLI::App& app, Options& options) {
                  "Bad documents (not UTF-8, not JSON, wrong fields, tokens beyond the vocabulary, too long) to leave "
                  "out; one more is an error, and nothing is written. Empty documents are always left out")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 62U));
 }
 
 void describe(CLI::App& app, Options& options) {
@@ -105,6 +106,7 @@ void describe(CLI::App& app, Options& options) {
 }
 
 void require_new_name(const std::string& output, const Options& options) {
+  Sward::require_file_name(output);
   if (std::filesystem::exists(output) && !options.force) {
     throw InputError(fmt::format("{}: exists already; --force replaces it", output));
   }
@@ -157,7 +159,11 @@ void check_options(const Options& options) {
   require_new_name(options.output, options);
   if (options.evaluation.empty()) return;
   require_new_name(options.evaluation, options);
-  if (std::filesystem::weakly_canonical(options.output) == std::filesystem::weakly_canonical(options.evaluation)) {
+  // Of a relative name of no file weakly_canonical makes no absolute one.
+  const auto whole = [](const std::string& name) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(name));
+  };
+  if (whole(options.output) == whole(options.evaluation)) {
     throw InputError(fmt::format("{}: --output and --evaluation are the same file", options.output));
   }
   if (!(options.evaluation_fraction > 0 && options.evaluation_fraction < 1)) {

@@ -28,7 +28,8 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--set", arguments.settings, "section.key=value, over what the file says; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--resume", arguments.resume,
-                 "a checkpoint to go on from, or 'auto': the newest in output.directory, if there is one");
+                 "a checkpoint to go on from, or 'auto': the newest in output.directory, if there is one")
+      ->check([](const std::string& name) { return std::string(name.empty() ? "is empty" : ""); }, "");
   app.add_flag("--dry-run", arguments.dry_run, "check everything and print the plan, without a step");
   app.footer(
       "Runs alone or under mpirun or srun, one process a rank.\n"

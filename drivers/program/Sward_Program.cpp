@@ -5,10 +5,15 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "Sward_InputError.hpp"
 #include "Sward_ResidentMemory.hpp"
@@ -51,20 +56,30 @@ void print_error(const std::string& name, const std::string& message) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), one_line(message).c_str());
 }
 
+void print_errors(const std::string& name, const std::vector<std::string>& lines) {
+  constexpr std::size_t most = 20;
+  for (std::size_t i = 0; i < std::min(lines.size(), most); ++i) print_error(name, lines[i]);
+  if (lines.size() > most) print_error(name, "... and " + std::to_string(lines.size() - most) + " more");
+}
+
 }  // namespace
 
 int run_program(const std::string& name, const std::function<int()>& body) {
   try {
     leave_out_hdf5_exit_handler();
+    (void)std::signal(SIGXFSZ, SIG_IGN);  // so that a write beyond a limit fails like one on a full disk
     fix_what_is_kept_of_freed_memory();
     const int status = body();
     if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
     return status;
   } catch (const InputErrorList& error) {
-    for (const std::string& line : error.lines()) print_error(name, line);
+    print_errors(name, error.lines());
     return ExitStatus::bad_input;
   } catch (const InputError& error) {
     print_error(name, error.what());
+    return ExitStatus::bad_input;
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(name, error.path1().string() + ": " + error.code().message());
     return ExitStatus::bad_input;
   } catch (const std::exception& error) {
     print_error(name, error.what());

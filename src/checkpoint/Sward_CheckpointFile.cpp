@@ -91,6 +91,8 @@ CheckpointHeader read_header(const Hdf5File& file) {
                      std::to_string(CheckpointFile::format_version));
   CheckpointHeader header;
   header.step = file.attribute<std::int64_t>("/", "step");
+  if (header.step < 0)
+    throw InputError(file.path().string() + ": step is " + std::to_string(header.step) + ", wanted 0 or more");
   header.seed = file.attribute<std::uint64_t>("/", "seed");
   header.sequence_length = file.attribute<std::int64_t>("/", "sequence_length");
   header.sequences = file.attribute<std::int64_t>("/", "sequences");

@@ -120,6 +120,13 @@ bool ConfigurationTable::is_word(const std::string& key, const std::string& word
   return node != nullptr && node->is_string() && node->as_string()->get() == word;
 }
 
+/// A name of a file would end at a NUL.
+std::string ConfigurationTable::text_of(const toml::node& string, const std::string& key) const {
+  std::string value = string.as_string()->get();
+  if (value.find('\0') != std::string::npos) fail(key, "has a NUL in it");
+  return value;
+}
+
 std::string ConfigurationTable::text(const std::string& key) {
   if (find(key) == nullptr) fail(key, "is missing");
   std::string value = text(key, "");
@@ -131,7 +138,7 @@ std::string ConfigurationTable::text(const std::string& key, const std::string& 
   const toml::node* node = find(key);
   if (node == nullptr) return otherwise;
   if (!node->is_string()) fail(key, "must be a string");
-  return node->as_string()->get();
+  return text_of(*node, key);
 }
 
 bool ConfigurationTable::boolean(const std::string& key, bool otherwise) {
@@ -192,7 +199,7 @@ std::vector<std::string> ConfigurationTable::texts(const std::string& key, std::
   std::vector<std::string> values;
   for (const toml::node& entry : *node->as_array()) {
     if (!entry.is_string()) fail(key, "must be a list of strings");
-    values.push_back(entry.as_string()->get());
+    values.push_back(text_of(entry, key));
   }
   return values;
 }

@@ -66,6 +66,7 @@ class ConfigurationTable {
  private:
   const toml::node* find(const std::string& key);
   bool is_string(const std::string& key) const;
+  std::string text_of(const toml::node& string, const std::string& key) const;
   std::pair<std::string, double> weighted_path(const toml::node& node, const std::string& key, double least,
                                                double most) const;
   void check_known(const std::string& section, const toml::table& table) const;

@@ -25,7 +25,7 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 std::filesystem::path create_temporary(const std::filesystem::path& target) {
   std::random_device random;
-  while (true) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
     std::filesystem::path name =
         folder_of(target) / fmt::format(".{}.{:08x}{}", target.filename().string(), random(), temporary_suffix);
     const int descriptor = ::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
@@ -33,8 +33,9 @@ std::filesystem::path create_temporary(const std::filesystem::path& target) {
       ::close(descriptor);
       return name;
     }
-    if (errno != EEXIST) fail(target, "create a file in its folder");
+    if (errno != EEXIST) break;
   }
+  fail(target, "create a file in its folder");
 }
 
 void sync_path(const std::filesystem::path& path, int flags) {

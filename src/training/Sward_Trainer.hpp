@@ -13,6 +13,7 @@
 #include "Sward_CheckpointFile.hpp"
 #include "Sward_Configuration.hpp"
 #include "Sward_Evaluation.hpp"
+#include "Sward_FolderLock.hpp"
 #include "Sward_Metrics.hpp"
 #include "Sward_PendingCheckpoint.hpp"
 #include "Sward_Plan.hpp"
@@ -90,6 +91,7 @@ class Trainer {
   std::optional<Arena<Space>> arena_;
   std::optional<Llama<Space, Scalar>> model_;
   std::optional<Optimizer<Space, Scalar>> optimizer_;
+  std::optional<FolderLock> lock_;  ///< of the output
   std::unique_ptr<MetricsFile> metrics_;
   std::optional<PendingCheckpoint> pending_;
   std::int64_t first_step_ = 0;

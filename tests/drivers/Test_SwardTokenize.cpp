@@ -183,6 +183,8 @@ TEST(SwardTokenize, RefusesBadInputInOneLine) {
   expect_refused(tokenize(blank, output), folder, output.string() + ": no document");
   expect_refused(tokenize(input, output, split), folder, "no document of the inputs would go here");
   expect_refused(tokenize(input, output, "--evaluation " + output.string()), folder, "are the same file");
+  expect_refused("cd " + folder.path().string() + " && " + tokenize(input, "a.h5", "--evaluation ./a.h5"), folder,
+                 "are the same file");
   expect_refused(tokenize(input, output, split + " --evaluation-fraction 1"), folder, "not between 0 and 1");
   expect_refused(tokenize(input, output, "--split-documents word"), folder, "--split-documents");
   expect_refused(tokenize(input, output, "--evaluation-fraction 0.5"), folder, "--evaluation");

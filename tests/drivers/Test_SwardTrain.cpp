@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "Sward_FolderLock.hpp"
 #include "Sward_TrainingFolder.hpp"
 
 namespace Sward::Test {
@@ -313,7 +315,23 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"a token file as checkpoint", {}, "--resume $/train.h5", {"$/train.h5: is not a checkpoint"}},
         BadInput{"a shape that cannot be", {"model.hidden_size=15"}, "", {"$/run.toml:1: [model]: hidden_size is 15"}},
         BadInput{"a missing initial model", {"model.initial=$/none"}, "", {"$/none"}},
+        BadInput{"a NUL in a name", {"output.directory=\"a\\u0000b\""}, "", {"key 'output.directory' has a NUL in it"}},
+        BadInput{"an empty checkpoint's name", {}, "--resume ''", {"--resume: is empty"}},
         BadInput{"an unknown option", {}, "--resumee auto", {"--resumee"}}));
+
+TEST(SwardTrainInput, AFolderThatAnotherRunWritesIntoIsRefused) {
+  const TrainingFolder folder;
+  std::filesystem::create_directory(folder / "out");
+  std::optional<FolderLock> other_run(folder / "out");
+  for (const int ranks : {1, 2}) {
+    const CommandResult result = run_for_errors(folder.train({"batch.micro=1"}, "", ranks));
+    EXPECT_EQ(result.status, 2);
+    ASSERT_EQ(lines_with(result.output, "sward-train: ").size(), 1U) << result.output;
+    EXPECT_THAT(result.output, HasSubstr((folder / "out").string() + ": another run is writing here"));
+  }
+  other_run.reset();
+  EXPECT_EQ(run_command(folder.train({})).status, 0);
+}
 
 TEST(SwardTrainInput, NoArgumentsAreOneLineAndStatus2) {
   for (const int ranks : {1, 2}) {

@@ -164,6 +164,17 @@ TEST(CheckpointFile, names_an_unknown_format_version) {
               HasSubstr("a.h5: format_version is 2, wanted 1"));
 }
 
+TEST(CheckpointFile, refuses_a_step_before_the_first) {
+  const TemporaryFolder folder;
+  CheckpointHeader header = some_header();
+  header.step = -1;
+  Hdf5File file = create_checkpoint(folder / "a.h5", header);
+  file.create_group("/weights");
+  file.close();
+  EXPECT_THAT(message_of<InputError>([&] { CheckpointFile(folder / "a.h5"); }),
+              HasSubstr("a.h5: step is -1, wanted 0 or more"));
+}
+
 TEST(CheckpointFile, names_what_is_not_a_checkpoint) {
   const TemporaryFolder folder;
   TokenFileWriter tokens(folder / "tokens.h5", 10, "none", "");
