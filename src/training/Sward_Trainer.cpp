@@ -79,10 +79,6 @@ void Trainer<Scalar>::check_data() const {
 
 template <class Scalar>
 void Trainer<Scalar>::start() {
-  if (is_root()) {
-    std::filesystem::create_directories(configuration_.output.directory);
-    lock_.emplace(configuration_.output.directory);
-  }
   set_product_measuring(!configuration_.deterministic);
   arena_.emplace(Arena<Space>::holding(plan_.arena_bytes()));
   place_training(*arena_, configuration_, communicator_.size(), communicator_, model_, optimizer_);
@@ -105,6 +101,8 @@ void Trainer<Scalar>::start() {
   // No rank may still be looking at the directory when it is written to.
   communicator_.barrier();
   if (!is_root()) return;
+  std::filesystem::create_directories(configuration_.output.directory);
+  lock_.emplace(configuration_.output.directory);
   remove_temporaries(configuration_.output.directory);
   metrics_ = std::make_unique<MetricsFile>(configuration_.output.directory / "metrics.jsonl", first_step_);
 }

@@ -21,7 +21,10 @@ TEST(FolderLock, IsForOneAtATime) {
   } catch (const InputError& error) {
     EXPECT_EQ(error.what(), folder.path().string() + ": another run is writing here");
   }
+  EXPECT_EQ(folder.file_count(), 1U);
   first.reset();
+  EXPECT_EQ(folder.file_count(), 0U);
+  write_file(folder / ".sward-lock", "");  // as a killed run leaves it
   const FolderLock second(folder.path());
 }
 
