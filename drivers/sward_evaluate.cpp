@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 #include "Sward_CommandLine.hpp"
 #include "Sward_Evaluation.hpp"
@@ -55,7 +57,10 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->needs(sample)
       ->check(CLI::Range(0, largest))
       ->capture_default_str();
-  app.add_option("--seed", arguments.sampling.seed, "of the sample")->needs(sample)->capture_default_str();
+  app.add_option("--seed", arguments.sampling.seed, "of the sample")
+      ->needs(sample)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
   app.add_option("--tokenizer", arguments.tokenizer,
                  "'bytes' or a SentencePiece model; default: what the (first) token file was made with, or else the "
                  "tokenizer.model beside the weights")

@@ -19,7 +19,7 @@ struct CublasLtProduct {
   bool a_is_transposed, b_is_transposed;
   bool float_result;  ///< C and S are float; otherwise bfloat16
   bool is_added_to;   ///< beta is not 0
-  bool is_float8;     ///< A and B are; A then is not transposed, B is, and sums are in 14 bits or more
+  bool is_float8;     ///< A and B are; A then is not transposed, B is, and sums are in 14 bits
   /// Bytes, a power of two up to 256, that all operands' addresses are multiples of.
   std::uint32_t alignment;
 

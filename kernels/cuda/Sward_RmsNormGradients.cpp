@@ -94,7 +94,7 @@ struct Place {
 /// turns, and the lists of columns. At the end parts of the weight's gradient take the ring's place.
 template <class T, int count>
 struct Memory {
-  static constexpr int stages = count == 4 ? 2 : 6 / count;  // enough under way to hide the latency of memory
+  static constexpr int stages = count == 4 ? 2 : 3;  // enough under way to hide the latency of memory
   static constexpr int ring_packs = stages * 3 * count * threads;
   static constexpr int row_packs = count * threads;  // of all groups
   uint4* ring;
@@ -168,8 +168,7 @@ __device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const M
 /// input_gradient (+)= inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
 /// adds up dY x inverse, the weight's gradient, of its columns over all of them.
 template <class T, int count, bool writes_columns>
-__global__ void __launch_bounds__(threads, count <= 2 ? 2 : 1)
-    gradients_kernel(const __grid_constant__ RmsNormOperands<T> o) {
+__global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __grid_constant__ RmsNormOperands<T> o) {
   constexpr int N = pack_extent<T>;
   extern __shared__ uint4 shared[];
   __shared__ float products[2][warps];

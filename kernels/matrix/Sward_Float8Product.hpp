@@ -20,7 +20,7 @@ inline constexpr std::size_t float8_extent = 16;
 /// C = A Bᵀ + beta S of 8-bit matrices: A is m x k, B is n x k, C and S are m x n in bfloat16 and S may be C; k and n
 /// are multiples of float8_extent. Asynchronous on `space`.
 ///
-/// On CUDA cuBLASLt multiplies, which needs a card of compute capability 9.0 (Hopper) and adds in 14 bits or more;
+/// On CUDA cuBLASLt multiplies, which needs a card of compute capability 9.0 (Hopper) and adds in 14 bits;
 /// elsewhere sums are in double. beta = 0 overwrites C whatever S holds. Throws ExtentError when the extents do not
 /// fit.
 template <class ExecutionSpace, class A, class B, class SView, class CView>

@@ -14,7 +14,7 @@ namespace Sward {
 
 /// Tiles in which W is transposed.
 struct TransposeTile {
-  static constexpr int rows = 128;
+  static constexpr int rows = 64;
   static constexpr int columns = 64;
 };
 
@@ -48,7 +48,7 @@ template <class ExecutionSpace, class Input, class Scale, class Output>
 SWARD_FILE_LOCAL void quantize_tiles_in_scratch(const ExecutionSpace& space, const Input& input, const Scale& scale,
                                                 const Output& output) {
   using Stored = typename Input::non_const_value_type;
-  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 256;
+  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 128;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads, 1>>;
   using Scratch = Kokkos::View<std::uint32_t**, Kokkos::LayoutRight, typename ExecutionSpace::scratch_memory_space,
                                Kokkos::MemoryTraits<Kokkos::Unmanaged>>;

@@ -1,71 +1,119 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+#include <cstddef>
+#include <type_traits>
 
 #include "Sward_Check.hpp"
 #include "Sward_FileLocal.hpp"
 #include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
+#include "Sward_RowCodes.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
 
-/// rms_norm for rows of up to N * count * lanes elements: a thread with its lanes holds a row in registers, so that it
-/// is read once.
-template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output>
-SWARD_FILE_LOCAL void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight,
-                                            double epsilon, const InverseRms& inverse_rms, const Output& output) {
+/// In place of codes that are not wanted.
+struct NoCodes {};
+
+/// A row of rms_norm, with its codes where they are wanted. No lambda, for the reason given in Sward_QuantizeRows.hpp.
+template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output,
+          class Codes>
+struct RmsNormRow {
   using Scalar = typename Output::non_const_value_type;
-  using Stored = typename Input::non_const_value_type;
-  using Sum = SumTerm<Stored>;
-  constexpr int lanes = vector_lanes<ExecutionSpace>;
-  constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
-  const int rows = static_cast<int>(input.extent(0));
-  const int columns = static_cast<int>(input.extent(1));
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 1>>;
-  Kokkos::parallel_for(
-      "Sward::rms_norm", Policy(space, (rows + team_size - 1) / team_size, team_size, lanes),
-      KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        const int row = team.league_rank() * team_size + team.team_rank();
-        if (row >= rows) return;
-        Pack<Stored, N> x[count];
-        Sum squares = 0;
-        Kokkos::parallel_reduce(
-            Kokkos::ThreadVectorRange(team, lanes),
-            [&](const int lane, Sum& sum) {
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                const int j = (k * lanes + lane) * N;
-                if (j < columns) x[k] = load_pack<N>(&input(row, j));
-              }
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                if ((k * lanes + lane) * N >= columns) continue;
-                Sum part = 0;
-                SWARD_UNROLL
-                for (int e = 0; e < N; ++e) part += static_cast<Sum>(x[k][e]) * static_cast<Sum>(x[k][e]);
-                sum += part;
-              }
-            },
-            squares);
-        const auto mean = squares / static_cast<Sum>(columns);
-        const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(mean + static_cast<Sum>(epsilon)));
-        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          SWARD_UNROLL
-          for (int k = 0; k < count; ++k) {
-            const int j = (k * lanes + lane) * N;
-            if (j >= columns) continue;
-            forget_conversions(x[k]);
-            const auto factor = load_pack<N>(&weight(j));
-            Pack<Real<Scalar>, N> result;
-            SWARD_UNROLL
-            for (int e = 0; e < N; ++e) result[e] = x[k][e] * inverse * factor[e];
-            store_pack(convert_pack<Scalar>(result), &output(row, j));
-          }
-        });
-        Kokkos::single(Kokkos::PerThread(team), [&] { inverse_rms(row) = inverse; });
-      });
+  using Sum = SumTerm<Scalar>;
+  using Teams = RowTeams<ExecutionSpace, 1, N, count <= 8 ? 768 : (count <= 24 ? 512 : 256)>;
+
+  Input input;
+  Weight weight;
+  double epsilon;
+  InverseRms inverse_rms;
+  Output output;
+  Codes codes;
+
+  KOKKOS_FUNCTION void operator()(const typename Teams::Team& team) const {
+    const int row = Teams::row(team);
+    if (row >= static_cast<int>(input.extent(0))) return;
+    const int columns = static_cast<int>(input.extent(1));
+    const int lane = Teams::lane(team);
+    const int first = Teams::first_column(team, lane);
+    Pack<Scalar, N> x[count];
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * Teams::step, columns);
+    const auto mean = sum_of_squares(team, x) / static_cast<Sum>(columns);
+    const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(mean + static_cast<Sum>(epsilon)));
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k) {
+      const int column = first + k * Teams::step;
+      if (column >= columns) continue;
+      forget_conversions(x[k]);
+      const auto factor = load_pack<N>(&weight(column));
+      Pack<Real<Scalar>, N> result;
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) result[e] = x[k][e] * inverse * factor[e];
+      x[k] = convert_pack<Scalar>(result);
+      store_pack(x[k], &output(row, column));
+    }
+    if constexpr (!std::is_same_v<Codes, NoCodes>) write_codes<Teams>(team, lane, x, codes, row);
+    if (first == 0) inverse_rms(row) = inverse;
+  }
+
+  /// Of the row that the thread holds, for all its lanes.
+  template <class Packs>
+  KOKKOS_FUNCTION static Sum sum_of_squares(const typename Teams::Team& team, const Packs& x) {
+    Sum own = 0;
+    SWARD_UNROLL
+    for (int k = 0; k < count; ++k) {
+      Sum part = 0;
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) part += static_cast<Sum>(x[k][e]) * static_cast<Sum>(x[k][e]);
+      own += part;
+    }
+    Sum squares = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::ThreadVectorRange(team, Teams::lanes), [&](int, Sum& sum) { sum += own; }, squares);
+    return squares;
+  }
+};
+
+/// rms_norm for rows of up to count * step elements, which a thread with its lanes holds in registers, so that they are
+/// read once.
+template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output,
+          class Codes = NoCodes>
+void rms_norm_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
+                           const InverseRms& inverse_rms, const Output& output, const Codes& codes = {}) {
+  using Kernel = RmsNormRow<N, count, ExecutionSpace, Input, Weight, InverseRms, Output, Codes>;
+  Kokkos::parallel_for("Sward::rms_norm", Kernel::Teams::policy(space, input.extent(0)),
+                       Kernel{input, weight, epsilon, inverse_rms, output, codes});
+}
+
+/// Whether rms_norm_in_registers took these operands: rows of packs, not too long, on GPUs.
+template <class ExecutionSpace, class Input, class Weight, class InverseRms, class Output, class Codes>
+bool took_rows_in_registers(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
+                            const InverseRms& inverse_rms, const Output& output, const Codes& codes) {
+  using Scalar = typename Output::non_const_value_type;
+  if constexpr (!runs_on_host<ExecutionSpace> && std::is_same_v<typename Input::non_const_value_type, Scalar>) {
+    constexpr int N = pack_size<Scalar>;
+    constexpr std::size_t of_one = vector_lanes<ExecutionSpace> * N;
+    const std::size_t columns = input.extent(1);
+    if (!is_packable<N>(input) || !is_packable<N>(weight) || !is_packable<N>(output)) return false;
+    constexpr bool has_codes = !std::is_same_v<Codes, NoCodes>;
+    if constexpr (has_codes)
+      if (!is_packable<N>(codes.codes)) return false;
+    const auto call = [&](auto count) {
+      rms_norm_in_registers<N, count()>(space, input, weight, epsilon, inverse_rms, output, codes);
+      return true;
+    };
+    if (columns <= 2 * of_one) return call(std::integral_constant<int, 2>());
+    if (columns <= 8 * of_one) return call(std::integral_constant<int, 8>());
+    if (columns <= 16 * of_one) return call(std::integral_constant<int, 16>());
+    if constexpr (!has_codes) {
+      if (columns <= 24 * of_one) return call(std::integral_constant<int, 24>());
+      if (columns <= 32 * of_one) return call(std::integral_constant<int, 32>());
+    }
+  }
+  return false;
 }
 
 /// rms_norm for rows of any length, which are read twice.
@@ -111,20 +159,8 @@ template <class ExecutionSpace, class Input, class Weight, class InverseRms, cla
 void rms_norm(const ExecutionSpace& space, const Input& input, const Weight& weight, double epsilon,
               const InverseRms& inverse_rms, const Output& output) {
   check_rms_norm<ExecutionSpace>(input, weight, inverse_rms, output);
-  if constexpr (!runs_on_host<ExecutionSpace>) {
-    constexpr int N = pack_size<typename Input::non_const_value_type>;
-    constexpr std::size_t row_of_one = N * vector_lanes<ExecutionSpace>;
-    if (is_packable<N>(input) && is_packable<N>(weight) && is_packable<N>(output)) {
-      const std::size_t columns = input.extent(1);
-      if (columns <= 2 * row_of_one)
-        return rms_norm_in_registers<N, 2>(space, input, weight, epsilon, inverse_rms, output);
-      if (columns <= 8 * row_of_one)
-        return rms_norm_in_registers<N, 8>(space, input, weight, epsilon, inverse_rms, output);
-      if (columns <= 32 * row_of_one)
-        return rms_norm_in_registers<N, 32>(space, input, weight, epsilon, inverse_rms, output);
-    }
-  }
-  rms_norm_in_two_passes(space, input, weight, epsilon, inverse_rms, output);
+  if (!took_rows_in_registers(space, input, weight, epsilon, inverse_rms, output, NoCodes()))
+    rms_norm_in_two_passes(space, input, weight, epsilon, inverse_rms, output);
 }
 
 }  // namespace Sward

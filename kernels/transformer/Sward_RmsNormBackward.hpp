@@ -19,9 +19,9 @@
 
 namespace Sward {
 
-/// Rows of the workspace of rms_norm_backward: two for each multiprocessor of a large GPU, none on hosts.
+/// Rows of the workspace of rms_norm_backward: four for each multiprocessor of a large GPU, none on hosts.
 template <class ExecutionSpace>
-inline constexpr int rms_norm_partial_rows = runs_on_host<ExecutionSpace> ? 0 : 264;
+inline constexpr int rms_norm_partial_rows = runs_on_host<ExecutionSpace> ? 0 : 528;
 
 /// Columns that rms_norm_backward writes a second time, next to each other: of its result, and of what rms_norm gave in
 /// the forward pass, with the same bits, so that it need not be kept.

@@ -41,7 +41,23 @@ SWARD_FILE_LOCAL void rotary_table(const ExecutionSpace& space, double theta, co
       });
 }
 
-/// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes.
+/// Turns N pairs (a, b) by the angles with these cosines and sines.
+template <class Scalar, int N, class Angles>
+KOKKOS_INLINE_FUNCTION void turn(Pack<Scalar, N>& a, Pack<Scalar, N>& b, const Angles& cosine, const Angles& sine) {
+  Pack<Real<Scalar>, N> turned_a, turned_b;
+  SWARD_UNROLL
+  for (int e = 0; e < N; ++e) {
+    const Real<Scalar> along = cosine[e];
+    const Real<Scalar> across = sine[e];
+    turned_a[e] = a[e] * along - b[e] * across;
+    turned_b[e] = b[e] * along + a[e] * across;
+  }
+  a = convert_pack<Scalar>(turned_a);
+  b = convert_pack<Scalar>(turned_b);
+}
+
+/// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes, and a lane turns the same pack of
+/// several heads by the same angles.
 template <int N, class ExecutionSpace, class Table, class Values>
 SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
                                           const Table& sine, int heads, const Values& x, RealOf<Values> direction) {
@@ -51,7 +67,10 @@ SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpac
   const int pairs = static_cast<int>(cosine.extent(1));
   const int length = static_cast<int>(cosine.extent(0));
   const int tokens = static_cast<int>(x.extent(0));
+  const int columns = static_cast<int>(x.extent(1));
   const int packs = pairs / N;
+  const int packs_at_once = Kokkos::clamp(packs, 1, lanes);
+  const int heads_at_once = lanes / packs_at_once;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
   constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
   Kokkos::parallel_for(
@@ -61,34 +80,30 @@ SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpac
         if (token >= tokens) return;
         const int position = token % length;
         Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          for (int first = lane; first < heads * packs; first += count * lanes) {
-            Pack<Scalar, N> a[count] = {}, b[count] = {};
+          const int own_head = lane / packs_at_once;
+          if (own_head >= heads_at_once) return;
+          for (int pair = lane % packs_at_once * N; pair < pairs; pair += packs_at_once * N) {
+            const auto c = load_pack<N>(&cosine(position, pair));
+            auto s = load_pack<N>(&sine(position, pair));
             SWARD_UNROLL
-            for (int k = 0; k < count; ++k) {
-              const int item = first + k * lanes;
-              if (item >= heads * packs) continue;
-              const int column = item / packs * 2 * pairs + item % packs * N;
-              a[k] = load_pack<N>(&x(token, column));
-              b[k] = load_pack<N>(&x(token, column + pairs));
-            }
-            SWARD_UNROLL
-            for (int k = 0; k < count; ++k) {
-              const int item = first + k * lanes;
-              if (item >= heads * packs) continue;
-              const int pair = item % packs * N;
-              const int column = item / packs * 2 * pairs + pair;
-              const auto c = load_pack<N>(&cosine(position, pair));
-              const auto s = load_pack<N>(&sine(position, pair));
-              Pack<Real<Scalar>, N> turned_a, turned_b;
+            for (int e = 0; e < N; ++e) s[e] *= direction;
+            for (int first = own_head; first < heads; first += count * heads_at_once) {
+              Pack<Scalar, N> a[count] = {}, b[count] = {};
               SWARD_UNROLL
-              for (int e = 0; e < N; ++e) {
-                const Real<Scalar> along = c[e];
-                const Real<Scalar> across = direction * s[e];
-                turned_a[e] = a[k][e] * along - b[k][e] * across;
-                turned_b[e] = b[k][e] * along + a[k][e] * across;
+              for (int k = 0; k < count; ++k) {
+                const int column = (first + k * heads_at_once) * 2 * pairs + pair;
+                if (column >= columns) continue;
+                a[k] = load_pack<N>(&x(token, column));
+                b[k] = load_pack<N>(&x(token, column + pairs));
               }
-              store_pack(convert_pack<Scalar>(turned_a), &x(token, column));
-              store_pack(convert_pack<Scalar>(turned_b), &x(token, column + pairs));
+              SWARD_UNROLL
+              for (int k = 0; k < count; ++k) {
+                const int column = (first + k * heads_at_once) * 2 * pairs + pair;
+                if (column >= columns) continue;
+                turn(a[k], b[k], c, s);
+                store_pack(a[k], &x(token, column));
+                store_pack(b[k], &x(token, column + pairs));
+              }
             }
           }
         });

@@ -16,7 +16,7 @@ namespace Sward {
 template <int N, int count, int sharing, class ExecutionSpace, class Gate, class Up, class Output, class Codes>
 struct SwigluRowWithCodes {
   using Scalar = typename Output::non_const_value_type;
-  using Teams = RowTeams<ExecutionSpace, sharing, N, 512>;
+  using Teams = RowTeams<ExecutionSpace, sharing, N, 768>;
 
   Gate gate;
   Up up;
@@ -79,7 +79,9 @@ template <int N, int count, int sharing, class ExecutionSpace, class GateUp, cla
           class Codes>
 struct SwigluBackwardRowWithCodes {
   using Scalar = typename GateUp::non_const_value_type;
-  using Teams = RowTeams<ExecutionSpace, sharing, N, 512>;
+  // So many that registers suffice for them.
+  static constexpr int threads_at_once = count > 3 ? 512 : (sharing > 8 ? 1024 : 768);
+  using Teams = RowTeams<ExecutionSpace, sharing, N, threads_at_once>;
 
   GateUp gate_up;
   OutputGradient output_gradient;
@@ -160,9 +162,9 @@ void swiglu_backward(const ExecutionSpace& space, const OutputGradient& output_g
     if (is_packable<N>(gate) && is_packable<N>(up) && is_packable<N>(output_gradient) && is_packable<N>(factors) &&
         is_packable<N>(codes.codes)) {
       if (width <= 24 * of_one)
-        return swiglu_backward_in_registers<N, 6, 4>(space, output_gradient, gate_up, factors, codes);
+        return swiglu_backward_in_registers<N, 3, 8>(space, output_gradient, gate_up, factors, codes);
       if (width <= 48 * of_one)
-        return swiglu_backward_in_registers<N, 6, 8>(space, output_gradient, gate_up, factors, codes);
+        return swiglu_backward_in_registers<N, 3, 16>(space, output_gradient, gate_up, factors, codes);
       if (width <= 96 * of_one)
         return swiglu_backward_in_registers<N, 6, 16>(space, output_gradient, gate_up, factors, codes);
     }

@@ -194,10 +194,6 @@ void place_weight(const ExecutionSpace& space, const Values& values, const Llama
   model.keep_weight(space, parameter);
 }
 
-void require_same_shape(const std::filesystem::path& source, const LlamaShape& found, const LlamaShape& wanted) {
-  if (!(found == wanted)) throw InputError(source.string() + ": holds a model of another shape than the configuration");
-}
-
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
@@ -239,7 +235,7 @@ void send_training_state(const ExecutionSpace& space, const Llama<ExecutionSpace
 template <class ExecutionSpace, class Scalar>
 void load_weights(const ExecutionSpace& space, const CheckpointFile& checkpoint,
                   const Llama<ExecutionSpace, Scalar>& model, const WeightNote& note) {
-  require_same_shape(checkpoint.file().path(), checkpoint.header().shape, model.shape());
+  require_shape(checkpoint.file().path().string(), checkpoint.header().shape, model.shape());
   for (std::size_t i = 0; i < model.parameters().size(); ++i)
     place_weight(space, checkpoint.read_weight(model.parameters()[i]), model, i, note);
 }
@@ -264,7 +260,7 @@ void load_initial_weights(const ExecutionSpace& space, const std::filesystem::pa
     return;
   }
   const HuggingFaceFolder folder(initial);
-  require_same_shape(initial, folder.shape(), model.shape());
+  require_shape(initial.string(), folder.shape(), model.shape());
   for (std::size_t i = 0; i < model.parameters().size(); ++i)
     place_weight(space, folder.read(model.parameters()[i].name), model, i, note);
 }

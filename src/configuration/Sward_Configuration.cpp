@@ -80,22 +80,9 @@ LlamaShape starting_shape(ConfigurationTable& table, const std::filesystem::path
 
 /// Throws for the first key of [model] that gives the model of `initial` another shape than it has.
 void require_shape_of_initial(const ConfigurationTable& table, const LlamaShape& found, const LlamaShape& wanted) {
-  const auto compare = [&](const std::string& key, const auto& value, const auto& initial) {
-    if (value == initial) return;
-    std::ostringstream text;
-    text << std::boolalpha << "is " << value << ", but 'model.initial' has " << initial;
-    table.fail("model." + key, text.str());
-  };
-  compare("hidden_size", found.hidden_size, wanted.hidden_size);
-  compare("intermediate_size", found.intermediate_size, wanted.intermediate_size);
-  compare("num_heads", found.num_heads, wanted.num_heads);
-  compare("num_key_value_heads", found.num_key_value_heads, wanted.num_key_value_heads);
-  compare("num_layers", found.num_layers, wanted.num_layers);
-  compare("vocab_size", found.vocab_size, wanted.vocab_size);
-  compare("tie_embeddings", found.tie_embeddings, wanted.tie_embeddings);
-  compare("rms_norm_eps", found.rms_norm_eps, wanted.rms_norm_eps);
-  compare("rope_theta", found.rope_theta, wanted.rope_theta);
-  compare("rope_scaling", to_text(found.rope_scaling), to_text(wanted.rope_scaling));
+  if (const auto difference = first_difference(found, wanted))
+    table.fail("model." + difference->member,
+               "is " + difference->first + ", but 'model.initial' has " + difference->second);
 }
 
 void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoint, Configuration& configuration) {

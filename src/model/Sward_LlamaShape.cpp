@@ -40,7 +40,41 @@ void check_multiple(std::int64_t size, const char* name, std::int64_t divisor, c
           fmt::format("{} is {}, which is not a multiple of {} = {}", name, size, divisor_name, divisor));
 }
 
+/// Of two shapes, one member after the other.
+class Comparison {
+ public:
+  template <class Value>
+  void compare(const char* member, const Value& first, const Value& second) {
+    if (!difference_ && !(first == second)) difference_ = {member, fmt::format("{}", first), fmt::format("{}", second)};
+  }
+  const std::optional<ShapeDifference>& difference() const { return difference_; }
+
+ private:
+  std::optional<ShapeDifference> difference_;
+};
+
 }  // namespace
+
+std::optional<ShapeDifference> first_difference(const LlamaShape& first, const LlamaShape& second) {
+  Comparison members;
+  members.compare("hidden_size", first.hidden_size, second.hidden_size);
+  members.compare("intermediate_size", first.intermediate_size, second.intermediate_size);
+  members.compare("num_heads", first.num_heads, second.num_heads);
+  members.compare("num_key_value_heads", first.num_key_value_heads, second.num_key_value_heads);
+  members.compare("num_layers", first.num_layers, second.num_layers);
+  members.compare("vocab_size", first.vocab_size, second.vocab_size);
+  members.compare("tie_embeddings", first.tie_embeddings, second.tie_embeddings);
+  members.compare("rms_norm_eps", first.rms_norm_eps, second.rms_norm_eps);
+  members.compare("rope_theta", first.rope_theta, second.rope_theta);
+  members.compare("rope_scaling", to_text(first.rope_scaling), to_text(second.rope_scaling));
+  return members.difference();
+}
+
+void require_shape(const std::string& source, const LlamaShape& found, const LlamaShape& wanted) {
+  if (const auto difference = first_difference(found, wanted))
+    throw InputError(fmt::format("{}: has model.{} = {}, not {}", source, difference->member, difference->first,
+                                 difference->second));
+}
 
 void check(const LlamaShape& shape, const std::string& source) {
   check_size(shape.hidden_size, "hidden_size", source);

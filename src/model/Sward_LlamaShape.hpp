@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "Sward_RotaryScaling.hpp"
@@ -31,5 +32,16 @@ struct LlamaShape {
 /// this shape: a size outside 1 to 2^31 - 1, more than 2^16 layers or 2^48 parameters, heads that do not divide, an odd
 /// head size, a constant out of range.
 void check(const LlamaShape& shape, const std::string& source);
+
+/// A member that two shapes differ in, and what either has there.
+struct ShapeDifference {
+  std::string member, first, second;
+};
+
+/// The first member, in their order, that two shapes differ in; nothing for equal ones.
+std::optional<ShapeDifference> first_difference(const LlamaShape& first, const LlamaShape& second);
+
+/// Throws InputError, beginning with `source`, whose model has the shape `found`, unless that is the one of [model].
+void require_shape(const std::string& source, const LlamaShape& found, const LlamaShape& wanted);
 
 }  // namespace Sward

@@ -52,8 +52,7 @@ std::optional<CheckpointFile> find_newest(const std::filesystem::path& directory
 void require_same_run(const CheckpointFile& checkpoint, const Configuration& configuration) {
   const CheckpointHeader& header = checkpoint.header();
   const std::string file = checkpoint.file().path().string();
-  if (!(header.shape == configuration.shape))
-    throw InputError(file + ": holds a model of another shape than the configuration");
+  require_shape(file, header.shape, configuration.shape);
   if (!checkpoint.has_optimizer()) return;
   if (header.seed != configuration.seed)
     throw InputError(fmt::format("{}: was made with run.seed = {}, not {}", file, header.seed, configuration.seed));

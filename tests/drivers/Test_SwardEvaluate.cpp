@@ -207,6 +207,7 @@ TEST(SwardEvaluate, RefusesBadOptionsInOneLine) {
   expect_refused(evaluate(golden, golden_tokens, 0), "--sequence-length: Value 0 not in range 1 to");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sampel"), "--sampel");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample --top-k -1"), "--top-k: Value -1 not in range 0 to");
+  expect_refused(evaluate(golden, golden_tokens, 24, "--sample --seed -1"), "--seed: Value -1 not in range 0 to");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample"), golden_tokens + ": carries no tokenizer");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample --tokenizer bytes"), "258 tokens, the model 97");
   expect_refused(evaluate(golden, golden_tokens, 24, "--sample --tokenizer no/model"), "no/model");

@@ -92,7 +92,7 @@ void agrees_with_definition(std::size_t m, std::size_t n, std::size_t k, float b
 }
 
 TYPED_TEST(Float8Product, AgreesWithDefinition) {
-  for (const auto& [m, n, k] : {std::tuple{1, 16, 16}, {7, 48, 32}, {64, 32, 144}, {33, 80, 1040}}) {
+  for (const auto& [m, n, k] : {std::tuple{1, 16, 16}, {7, 48, 32}, {64, 32, 144}, {33, 80, 1040}, {16, 32, 11008}}) {
     const auto rows = static_cast<std::size_t>(m), columns = static_cast<std::size_t>(n);
     const auto inner = static_cast<std::size_t>(k);
     agrees_with_definition<TypeParam>(rows, columns, inner, 0, false);

@@ -53,5 +53,30 @@ TEST(LlamaShape, names_what_cannot_be) {
               HasSubstr("rope_theta is inf"));
 }
 
+TEST(LlamaShape, is_refused_by_the_member_that_differs) {
+  const LlamaShape shape{48, 100, 4, 2, 3, 97, false, 1e-6, 10000};
+  const auto message = [&](const std::function<void(LlamaShape&)>& change) {
+    LlamaShape found = shape;
+    change(found);
+    return message_of<InputError>([&] { require_shape("a.h5", found, shape); });
+  };
+  EXPECT_EQ(message([](LlamaShape&) {}), "no exception");
+  EXPECT_EQ(message([](LlamaShape& s) { s.hidden_size = 64; }), "a.h5: has model.hidden_size = 64, not 48");
+  EXPECT_EQ(message([](LlamaShape& s) { s.intermediate_size = 8; }), "a.h5: has model.intermediate_size = 8, not 100");
+  EXPECT_EQ(message([](LlamaShape& s) { s.num_heads = 2; }), "a.h5: has model.num_heads = 2, not 4");
+  EXPECT_EQ(message([](LlamaShape& s) { s.num_key_value_heads = 4; }),
+            "a.h5: has model.num_key_value_heads = 4, not 2");
+  EXPECT_EQ(message([](LlamaShape& s) { s.num_layers = 2; }), "a.h5: has model.num_layers = 2, not 3");
+  EXPECT_EQ(message([](LlamaShape& s) { s.vocab_size = 96; }), "a.h5: has model.vocab_size = 96, not 97");
+  EXPECT_EQ(message([](LlamaShape& s) { s.tie_embeddings = true; }),
+            "a.h5: has model.tie_embeddings = true, not false");
+  EXPECT_EQ(message([](LlamaShape& s) { s.rms_norm_eps = 1e-5; }), "a.h5: has model.rms_norm_eps = 1e-05, not 1e-06");
+  EXPECT_EQ(message([](LlamaShape& s) { s.rope_theta = 5e5; }), "a.h5: has model.rope_theta = 500000, not 10000");
+  EXPECT_THAT(message([](LlamaShape& s) {
+                s.rope_scaling = {RotaryScaling::Kind::linear, 2};
+              }),
+              HasSubstr("a.h5: has model.rope_scaling = "));
+}
+
 }  // namespace
 }  // namespace Sward::Test
