@@ -42,11 +42,9 @@ struct QuantizeRowInRegisters {
     const int columns = static_cast<int>(input.extent(1));
     const int lane = Teams::lane(team);
     const int first = Teams::first_column(team, lane);
-    // All loads of the row start before one is waited for. Factors come from a cache: to hold them would take twice as
-    // many registers again.
     Pack<typename Input::non_const_value_type, N> x[count];
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * Teams::step, columns);
+    load_row<Teams>(x, &input(row, 0), first, columns);
+    // Factors come from a cache: to hold them would take twice as many registers again.
     if constexpr (!std::is_same_v<Factors, NoFactors>) {
       SWARD_UNROLL
       for (int k = 0; k < count; ++k) {

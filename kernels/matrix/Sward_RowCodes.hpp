@@ -61,6 +61,13 @@ KOKKOS_INLINE_FUNCTION Pack<std::remove_const_t<T>, N> load_pack_or_zeros(T* row
   return Kokkos::bit_cast<Pack<std::remove_const_t<T>, N>>(result);
 }
 
+/// What this lane holds of a row that starts at `row`. All loads start before one is waited for.
+template <class Teams, class Stored, int N, int count, class T>
+KOKKOS_INLINE_FUNCTION void load_row(Pack<Stored, N> (&x)[count], T* row, int first, int columns) {
+  SWARD_UNROLL
+  for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(row, first + k * Teams::step, columns);
+}
+
 /// In the upper half the bits of the bfloat16 next to x on the side of zero, but with its last bit set if it is not x.
 KOKKOS_INLINE_FUNCTION std::uint32_t odd_unless_exact(float x) {
   const std::uint32_t bits = Kokkos::bit_cast<std::uint32_t>(x);

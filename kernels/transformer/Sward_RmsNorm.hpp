@@ -39,8 +39,7 @@ struct RmsNormRow {
     const int lane = Teams::lane(team);
     const int first = Teams::first_column(team, lane);
     Pack<Scalar, N> x[count];
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) x[k] = load_pack_or_zeros<N>(&input(row, 0), first + k * Teams::step, columns);
+    load_row<Teams>(x, &input(row, 0), first, columns);
     const auto mean = sum_of_squares(team, x) / static_cast<Sum>(columns);
     const auto inverse = static_cast<Real<Scalar>>(1 / Kokkos::sqrt(mean + static_cast<Sum>(epsilon)));
     SWARD_UNROLL

@@ -29,11 +29,8 @@ struct SwigluRowWithCodes {
     const int lane = Teams::lane(team);
     const int first = Teams::first_column(team, lane);
     Pack<Scalar, N> x[count], linear[count];
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) {
-      x[k] = load_pack_or_zeros<N>(&gate(row, 0), first + k * Teams::step, columns);
-      linear[k] = load_pack_or_zeros<N>(&up(row, 0), first + k * Teams::step, columns);
-    }
+    load_row<Teams>(x, &gate(row, 0), first, columns);
+    load_row<Teams>(linear, &up(row, 0), first, columns);
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
       Pack<Real<Scalar>, N> result;
@@ -94,12 +91,9 @@ struct SwigluBackwardRowWithCodes {
     const int lane = Teams::lane(team);
     const int first = Teams::first_column(team, lane);
     Pack<Scalar, N> gate[count], up[count], above[count];
-    SWARD_UNROLL
-    for (int k = 0; k < count; ++k) {
-      gate[k] = load_pack_or_zeros<N>(&gate_up(row, 0), first + k * Teams::step, width);
-      up[k] = load_pack_or_zeros<N>(&gate_up(row, width), first + k * Teams::step, width);
-      above[k] = load_pack_or_zeros<N>(&output_gradient(row, 0), first + k * Teams::step, width);
-    }
+    load_row<Teams>(gate, &gate_up(row, 0), first, width);
+    load_row<Teams>(up, &gate_up(row, width), first, width);
+    load_row<Teams>(above, &output_gradient(row, 0), first, width);
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
       const int column = first + k * Teams::step;
