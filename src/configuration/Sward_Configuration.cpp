@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 
 #include "Sward_ConfigurationTable.hpp"
 #include "Sward_InputError.hpp"
-#include "Sward_RopeScaling.hpp"
 #include "Sward_TrainingState.hpp"
 
 namespace Sward {
