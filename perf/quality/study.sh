@@ -55,9 +55,9 @@ study() { # data, share of the C files, results, tables...
 tables=perf/quality
 mkdir -p $tables/results
 study build/quality 0.25 60m $tables/60m-{33M,33M-galore,500-updates,100M,100M-galore}.toml
-study build/quality 0.25 130m $tables/130m-100M.toml
-study build/quality 0.25 350m $tables/350m-33M.toml
+study build/quality 0.25 130m $tables/130m-{100M,100M-galore}.toml
+study build/quality 0.25 350m $tables/350m-{33M,33M-galore}.toml
 study build/quality 0.25 finetune $tables/finetune.toml
-study build/quality-250M 0.65 60m $tables/60m-250M.toml
+study build/quality-250M 0.65 60m $tables/60m-{250M,250M-galore}.toml
 study build/quality-250M 0.65 130m $tables/130m-250M.toml
 "$python" perf/quality/report.py --update
