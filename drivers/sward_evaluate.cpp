@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 #include "Sward_CommandLine.hpp"
 #include "Sward_Evaluation.hpp"
+#include "Sward_Format.hpp"
 #include "Sward_Generation.hpp"
 #include "Sward_InputError.hpp"
 #include "Sward_MpiCommunicator.hpp"
@@ -80,11 +82,21 @@ std::unique_ptr<Sward::Tokenizer> tokenizer_for(const Arguments& arguments, cons
   return Sward::make_sentencepiece_tokenizer(model, arguments.checkpoint + ": tokenizer.model");
 }
 
+Sward::Arena<Space> hold(std::size_t bytes, const Sward::BatchShape& batch) {
+  try {
+    return Sward::Arena<Space>::holding(bytes);
+  } catch (const std::exception&) {
+    throw Sward::InputError(
+        fmt::format("--sequences {}, --sequence-length {}: model and pass take {}, more than can be allocated",
+                    batch.sequences, batch.length, Sward::bytes_text(bytes)));
+  }
+}
+
 Sward::Llama<Space, float> load_model(const Space& space, Sward::Arena<Space>& arena, const Arguments& arguments,
                                       const Sward::LlamaShape& shape, const Sward::BatchShape& batch) {
   Sward::Arena<Space> measured = Sward::Arena<Space>::measuring();
   const Sward::Llama<Space, float> plan(measured, shape, batch, Sward::Recompute::none);
-  arena = Sward::Arena<Space>::holding(measured.bytes());
+  arena = hold(measured.bytes(), batch);
   Sward::Llama<Space, float> model(arena, shape, batch, Sward::Recompute::none);
   model.initialize(space);
   Sward::load_initial_weights(space, arguments.checkpoint, model);
@@ -116,13 +128,27 @@ std::vector<Sward::TokenFile> open_data(const Arguments& arguments, const Sward:
   return files;
 }
 
+void require_countable_pass(const Arguments& arguments) {
+  constexpr std::int64_t most_tokens = std::numeric_limits<int>::max();
+  if (arguments.sequences > most_tokens / arguments.sequence_length)
+    throw Sward::InputError(
+        fmt::format("--sequences {}: times --sequence-length {} is more than {}, the most tokens of one pass",
+                    arguments.sequences, arguments.sequence_length, most_tokens));
+}
+
+/// No larger than the longest file fills.
+Sward::BatchShape batch_for(const Arguments& arguments, const std::vector<Sward::TokenFile>& files) {
+  const auto length = static_cast<std::uint64_t>(arguments.sequence_length);
+  std::uint64_t longest = 0;
+  for (const Sward::TokenFile& file : files) longest = std::max(longest, file.sequence_count(length));
+  return {std::min(static_cast<std::uint64_t>(arguments.sequences), longest), length, false};
+}
+
 void print_losses(const Space& space, const Arguments& arguments, const Sward::LlamaShape& shape,
                   const std::vector<Sward::TokenFile>& files,
                   const Sward::Communicator<Sward::MpiSpace>& communicator) {
   Sward::Arena<Space> arena = Sward::Arena<Space>::measuring();
-  const Sward::BatchShape batch{static_cast<std::size_t>(arguments.sequences),
-                                static_cast<std::size_t>(arguments.sequence_length), false};
-  Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch);
+  Sward::Llama<Space, float> model = load_model(space, arena, arguments, shape, batch_for(arguments, files));
   for (const Sward::TokenFile& file : files) {
     const double loss = Sward::evaluate(space, model, file, arguments.document_attention, communicator);
     if (communicator.rank() != 0) continue;
@@ -132,6 +158,7 @@ void print_losses(const Space& space, const Arguments& arguments, const Sward::L
 }
 
 int run(const Arguments& arguments) {
+  require_countable_pass(arguments);
   const Space space;
   const Sward::Communicator<Sward::MpiSpace> communicator(MPI_COMM_WORLD);
   const Sward::LlamaShape shape = Sward::read_initial_shape(arguments.checkpoint);

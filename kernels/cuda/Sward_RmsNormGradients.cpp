@@ -165,25 +165,109 @@ __device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const M
   write_columns(o.normed_columns[1], list, memory.normed(turn), pitch, first, rows);
 }
 
+/// What a thread has of a row.
+template <class T, int count>
+struct RowPart {
+  static constexpr int N = pack_extent<T>;
+  float above[count][N];
+  float x[count][N];
+  uint4 before[count];
+};
+
+/// Reads a row that has come; the result is this thread's share of the sum of dY weight x.
+template <class T, int count>
+__device__ __forceinline__ float read_row(const RmsNormOperands<T>& o, const Place<T, count>& place,
+                                          const Memory<T, count>& memory, int stage, const uint4 (&weight)[count],
+                                          RowPart<T, count>& part) {
+  float product = 0;
+#pragma unroll
+  for (int k = 0; k < count; ++k) {
+    if (place.column(k) >= o.columns) continue;
+    unpack(part.above[k], *memory.pack(stage, 0, k));
+    unpack(part.x[k], *memory.pack(stage, 1, k));
+    part.before[k] = o.adds_to_input_gradient ? *memory.pack(stage, 2, k) : make_uint4(0, 0, 0, 0);
+    float factor[pack_extent<T>];
+    unpack(factor, weight[k]);
+#pragma unroll
+    for (int e = 0; e < pack_extent<T>; ++e) product += part.above[k][e] * factor[e] * part.x[k][e];
+  }
+  return product;
+}
+
+/// The sum over the warps that share a row.
+template <class T, int count>
+__device__ __forceinline__ float sum_of_row(const float (&products)[warps], const Place<T, count>& place) {
+  const int warps_of_row = place.width / 32;
+  float sum = 0;
+  for (int warp = 0; warp < warps_of_row; ++warp) sum += products[place.group * warps_of_row + warp];
+  return sum;
+}
+
+/// Writes a row's gradient, and to shared memory what columns are wanted of; adds to the sums of the weight's gradient.
+template <class T, int count, bool writes_columns>
+__device__ __forceinline__ void write_row(const RmsNormOperands<T>& o, const Place<T, count>& place,
+                                          const Memory<T, count>& memory, int turn, int row, float inverse, float along,
+                                          const uint4 (&weight)[count], const RowPart<T, count>& part,
+                                          float (&sums)[count][pack_extent<T>]) {
+  constexpr int N = pack_extent<T>;
+  const int pitch = place.width * count * N;
+  const bool writes_normed = writes_columns && o.normed_columns[0].count + o.normed_columns[1].count > 0;
+#pragma unroll
+  for (int k = 0; k < count; ++k) {
+    const int j = place.column(k);
+    if (j >= o.columns) continue;
+    float factor[N], result[N], normed[N];
+    unpack(factor, weight[k]);
+    unpack(result, part.before[k]);
+#pragma unroll
+    for (int e = 0; e < N; ++e) {
+      const float scaled = inverse * part.above[k][e];
+      result[e] += factor[e] * scaled - along * part.x[k][e];
+      normed[e] = part.x[k][e] * inverse * factor[e];
+      sums[k][e] += scaled * part.x[k][e];
+    }
+    const uint4 packed = pack(result);
+    store(o.input_gradient + row * o.input_gradient_stride + j, packed);
+    if constexpr (writes_columns) store(memory.gradient(turn) + place.group * pitch + j, packed);
+    if (writes_normed) store(memory.normed(turn) + place.group * pitch + j, pack(normed));
+  }
+}
+
+/// The block's part of the weight's gradient, through shared memory.
+template <class T, int count>
+__device__ __forceinline__ void write_partials(const RmsNormOperands<T>& o, const Place<T, count>& place, float* parts,
+                                               const float (&sums)[count][pack_extent<T>]) {
+  constexpr int N = pack_extent<T>;
+  const int pitch = place.width * count * N;
+#pragma unroll
+  for (int k = 0; k < count; ++k)
+#pragma unroll
+    for (int e = 0; e < N; ++e) parts[place.group * pitch + place.column(k) + e] = sums[k][e];
+  __syncthreads();
+  for (int j = static_cast<int>(threadIdx.x); j < o.columns; j += threads) {
+    float sum = 0;
+    for (int group = 0; group < place.groups(); ++group) sum += parts[group * pitch + j];
+    o.partials[static_cast<std::int64_t>(blockIdx.x) * o.columns + j] = sum;
+  }
+}
+
 /// input_gradient (+)= inverse (weight dY - x inverse² mean(dY weight x)) of the rows that fall to the block; a thread
 /// adds up dY x inverse, the weight's gradient, of its columns over all of them.
 template <class T, int count, bool writes_columns>
 __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __grid_constant__ RmsNormOperands<T> o) {
-  constexpr int N = pack_extent<T>;
   extern __shared__ uint4 shared[];
   __shared__ float products[2][warps];
   const Memory<T, count> memory(shared);
   const Place<T, count> place(o.columns);
-  const int pitch = place.width * count * N;
+  const int pitch = place.width * count * pack_extent<T>;
   const int step = static_cast<int>(gridDim.x) * place.groups();
   const float share = 1.0F / static_cast<float>(o.columns);
   const int begin = static_cast<int>(blockIdx.x) * place.groups();
   uint4 weight[count];
-  float sums[count][N] = {};
+  float sums[count][pack_extent<T>] = {};
 #pragma unroll
   for (int k = 0; k < count; ++k)
     if (place.column(k) < o.columns) weight[k] = load(o.weight + place.column(k));
-  const bool writes_normed = writes_columns && o.normed_columns[0].count + o.normed_columns[1].count > 0;
   if constexpr (writes_columns)
     copy_list(o.normed_columns[1], copy_list(o.normed_columns[0], copy_list(o.gradient_columns, memory.lists)));
   constexpr int stages = Memory<T, count>::stages;
@@ -197,65 +281,21 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
     const bool is_row = row < o.rows;
     const float inverse = is_row ? __ldg(o.inverse_rms + row) : 0.0F;
     wait_for_copies<stages - 1>();
-    float above[count][N], x[count][N];
-    uint4 before[count];
-    float product = 0;
-#pragma unroll
-    for (int k = 0; k < count; ++k) {
-      if (!is_row || place.column(k) >= o.columns) continue;
-      unpack(above[k], *memory.pack(stage, 0, k));
-      unpack(x[k], *memory.pack(stage, 1, k));
-      before[k] = o.adds_to_input_gradient ? *memory.pack(stage, 2, k) : make_uint4(0, 0, 0, 0);
-      float factor[N];
-      unpack(factor, weight[k]);
-#pragma unroll
-      for (int e = 0; e < N; ++e) product += above[k][e] * factor[e] * x[k][e];
-    }
-    product = warp_sum(product);
+    RowPart<T, count> part;
+    const float product = warp_sum(is_row ? read_row(o, place, memory, stage, weight, part) : 0.0F);
     if (threadIdx.x % 32 == 0) products[turn][threadIdx.x / 32] = product;
     __syncthreads();
     start_row(o, place, memory, stage, row + stages * step);
     if constexpr (writes_columns)
       if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
-    product = 0;
-    for (int warp = 0; warp < place.width / 32; ++warp)
-      product += products[turn][place.group * (place.width / 32) + warp];
-    const float along = product * share * (inverse * inverse * inverse);
-#pragma unroll
-    for (int k = 0; k < count; ++k) {
-      const int j = place.column(k);
-      if (!is_row || j >= o.columns) continue;
-      float factor[N], result[N], normed[N];
-      unpack(factor, weight[k]);
-      unpack(result, before[k]);
-#pragma unroll
-      for (int e = 0; e < N; ++e) {
-        const float scaled = inverse * above[k][e];
-        result[e] += factor[e] * scaled - along * x[k][e];
-        normed[e] = x[k][e] * inverse * factor[e];
-        sums[k][e] += scaled * x[k][e];
-      }
-      const uint4 packed = pack(result);
-      store(o.input_gradient + row * o.input_gradient_stride + j, packed);
-      if constexpr (writes_columns) store(memory.gradient(turn) + place.group * pitch + j, packed);
-      if (writes_normed) store(memory.normed(turn) + place.group * pitch + j, pack(normed));
-    }
+    const float along = sum_of_row(products[turn], place) * share * (inverse * inverse * inverse);
+    if (is_row) write_row<T, count, writes_columns>(o, place, memory, turn, row, inverse, along, weight, part, sums);
   }
   wait_for_copies<0>();
   __syncthreads();
   if constexpr (writes_columns)
     if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
-  float* const parts = reinterpret_cast<float*>(shared);
-#pragma unroll
-  for (int k = 0; k < count; ++k)
-#pragma unroll
-    for (int e = 0; e < N; ++e) parts[place.group * pitch + place.column(k) + e] = sums[k][e];
-  __syncthreads();
-  for (int j = static_cast<int>(threadIdx.x); j < o.columns; j += threads) {
-    float sum = 0;
-    for (int group = 0; group < place.groups(); ++group) sum += parts[group * pitch + j];
-    o.partials[static_cast<std::int64_t>(blockIdx.x) * o.columns + j] = sum;
-  }
+  write_partials(o, place, reinterpret_cast<float*>(shared), sums);
 }
 
 template <class T>

@@ -89,6 +89,14 @@ KOKKOS_INLINE_FUNCTION void load_transposed(const Team& team, const HeadRows<Vie
   });
 }
 
+/// tile(i) = 0 for i < count. Behind a barrier others may read it.
+template <class Team, class Scalar>
+KOKKOS_INLINE_FUNCTION void set_zero(const Team& team, int count, Scalar* tile) {
+  for_each_chunk(team, count, [&](const int begin, const int end) {
+    for (int i = begin; i < end; ++i) tile[i] = 0;
+  });
+}
+
 /// The first keys of `rows` tokens as numbers in scratch. Tokens beyond the valid ones see what the last valid one
 /// sees.
 template <class Team, class FirstKeys, class Scalar>

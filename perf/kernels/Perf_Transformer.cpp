@@ -1,4 +1,5 @@
 #include "Sward_Attention.hpp"
+#include "Sward_AttentionBackward.hpp"
 #include "Sward_BFloat16.hpp"
 #include "Sward_Benchmark.hpp"
 #include "Sward_CrossEntropy.hpp"

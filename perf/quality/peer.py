@@ -4,10 +4,11 @@ GaLore by its own package, or LoRA by peft.
 
   perf/quality/peer.py galore 60m.toml --weights start --set grass.rank=128 --set "output.directory='run'"
 
-Takes a configuration of sward-train and writes the same metrics.jsonl. Of [grass] Grass reads rank, refresh_interval,
-refresh_warmup and scale, and selects by top-r, which draws no random numbers; GaLore the same without the warm-up, and
-LoRA rank alone, with alpha twice that. All work on the matrices that Grass projects. Weights are float, products bfloat16
-(autocast) where precision.compute is not "float". Needs PyTorch, PyPI's transformers and h5py, and galore-torch or peft.
+Takes a configuration of sward-train and writes the same metrics.jsonl, and at each evaluation what it goes on from when it is
+started again. Of [grass] Grass reads rank, refresh_interval, refresh_warmup and scale, and selects by top-r, which draws no
+random numbers; GaLore the same without the warm-up, and LoRA rank alone, with alpha twice that. All work on the matrices that
+Grass projects. Weights are float, products bfloat16 (autocast) where precision.compute is not "float". Needs PyTorch, PyPI's
+transformers and h5py, and galore-torch or peft.
 """
 
 import argparse
@@ -167,7 +168,7 @@ class GrassTopR(torch.optim.Optimizer):
             since = step % group["refresh_interval"]
             if since == 0:
                 state["rows"] = gradient.norm(dim=1).topk(group["rank"]).indices
-            rows = state["rows"]
+            rows = state["rows"].long()  # load_state_dict makes numbers of the weight's type of them
             rate *= group["scale"] * min(1, (since + 1) / max(1, group["refresh_warmup"]))
         gradient = gradient[rows]
         if since == 0:
@@ -248,6 +249,27 @@ def update(configuration, loss_sum, optimizer, batch, step):
     return loss.item()
 
 
+def save(path, step, model, optimizer):
+    part = path.with_suffix(".part")
+    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, part)
+    part.rename(path)
+
+
+def resume(path, model, optimizer):
+    """The updates behind what save has written, or 0."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=DEVICE, weights_only=False)  # GaLore's projections are objects
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"]
+
+
+def keep_until(metrics, step):
+    lines = metrics.read_text().splitlines(keepends=True) if step else []
+    metrics.write_text("".join(line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step))
+
+
 def train(method, configuration, weights):
     data, batch, schedule = configuration["data"], configuration["batch"], configuration["schedule"]
     length, size, interval = data["sequence_length"], batch["sequences"], configuration["output"].get("evaluation_interval", 0)
@@ -257,8 +279,10 @@ def train(method, configuration, weights):
     loss_sum = loss_function(model, configuration)
     directory = Path(configuration["output"]["directory"])
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "metrics.jsonl").open("w") as metrics:
-        for step in range(schedule["steps"]):
+    first = resume(directory / "state.pt", model, optimizer)
+    keep_until(directory / "metrics.jsonl", first)
+    with (directory / "metrics.jsonl").open("a") as metrics:
+        for step in range(first, schedule["steps"]):
             sequences_of_update = batches.read(step)  # sward-train reads them while the device computes
             begin = time.monotonic()
             loss = update(configuration, loss_sum, optimizer, sequences_of_update, step)
@@ -270,6 +294,8 @@ def train(method, configuration, weights):
             if step + 1 == schedule["steps"] or interval and (step + 1) % interval == 0:
                 loss = validation_loss(loss_sum, validation, length, batch["micro"])
                 metrics.write(json.dumps({"step": step + 1, "validation_loss": loss}) + "\n")
+                metrics.flush()
+                save(directory / "state.pt", step + 1, model, optimizer)
 
 
 def main():

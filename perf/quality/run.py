@@ -70,6 +70,10 @@ class Row(NamedTuple):
 def rows_of(table):
     """The runs of a table, the first seed of all rows first."""
     content = tomllib.loads(table.read_text())
+    for key in ("configuration", "run"):
+        if key not in content:
+            print(f"run.py: {table}: no table of runs (it names no {key})", file=sys.stderr)
+            sys.exit(2)
     configuration = (table.parent / content["configuration"]).resolve()
     program, common = content.get("program", "sward"), content.get("set", [])
     rows = [Row(f"{table.stem}/{run['name']}", run.get("program", program), configuration, common + run.get("set", []),

@@ -32,8 +32,10 @@ RotaryScaling read_rope_scaling(ConfigurationTable& table, const RotaryScaling& 
     return scaling;
   }
   const std::string type = table.has(key + ".type") ? key + ".type" : key + ".rope_type";
-  scaling.kind = table.choice<Kind>(type, {{"default", Kind::none}, {"linear", Kind::linear}, {"llama3", Kind::llama3}},
-                                    table.text(type));
+  table.text(type);  // it is required
+  // The kind without it is the one that asks for all keys, so that none of them is unknown.
+  scaling.kind =
+      table.choice<Kind>(type, {{"default", Kind::none}, {"linear", Kind::linear}, {"llama3", Kind::llama3}}, "llama3");
   if (scaling.kind == Kind::none) return scaling;
   scaling.factor = table.number(key + ".factor", 1.0, infinity);
   if (scaling.kind == Kind::linear) return scaling;
@@ -89,6 +91,7 @@ void read_model(ConfigurationTable& table, const std::filesystem::path& checkpoi
   LlamaShape shape = start;
   table.text("model.preset", "");
   read_shape_keys(table, shape);
+  table.check_keys();  // before what follows from keys that may be misspelt
   if (!configuration.initial.empty()) require_shape_of_initial(table, shape, start);
   for (const auto& [key, value] :
        std::map<std::string, std::int64_t>{{"model.hidden_size", shape.hidden_size},
@@ -247,7 +250,6 @@ Configuration read_configuration(const std::filesystem::path& file, const std::v
     table.fail("run.embedding_message",
                "is \"rows\", and the embedding is the head too (tie_embeddings): its gradient "
                "has no rows of zeros to leave out; allowed: \"dense\"");
-  table.check_all_known();
   configuration.optimizer.grass_constants.seed = configuration.seed;
   configuration.optimizer.seed = configuration.seed;
   configuration.text = table.to_text();

@@ -2,9 +2,11 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <sstream>
 #include <utility>
 #include <variant>
@@ -56,6 +58,22 @@ toml::table parse_setting(const std::string& setting) {
   if (parsed.index() == 1) parsed = parse_text(key + " = '" + value + "'", "--set " + setting);
   if (parsed.index() == 1) throw InputError("--set " + setting + ": " + std::get<1>(parsed).what);
   return std::get<0>(std::move(parsed));
+}
+
+/// Letters to put in, leave out or change in a word to make it a name, or the beginning of one.
+std::size_t count_mistakes(const std::string& word, const std::string& name) {
+  // distances[i]: between what has been looked at of the word and the first i letters of the name.
+  std::vector<std::size_t> distances(name.size() + 1);
+  std::iota(distances.begin(), distances.end(), std::size_t{0});
+  for (const char letter : word) {
+    std::size_t before = distances[0]++;
+    for (std::size_t i = 1; i < distances.size(); ++i) {
+      const std::size_t changed = before + (name[i - 1] == letter ? 0 : 1);
+      before = distances[i];
+      distances[i] = std::min({changed, before + 1, distances[i - 1] + 1});
+    }
+  }
+  return *std::min_element(distances.begin(), distances.end());
 }
 
 }  // namespace
@@ -110,6 +128,12 @@ const toml::node* ConfigurationTable::find(const std::string& key) {
   return table_->at_path(key).node();
 }
 
+const toml::node* ConfigurationTable::find_required(const std::string& key) {
+  const toml::node* node = find(key);
+  if (node == nullptr && missing_.empty()) missing_ = key;
+  return node;
+}
+
 bool ConfigurationTable::is_table(const std::string& key) {
   const toml::node* node = find(key);
   return node != nullptr && node->is_table();
@@ -128,7 +152,7 @@ std::string ConfigurationTable::text_of(const toml::node& string, const std::str
 }
 
 std::string ConfigurationTable::text(const std::string& key) {
-  if (find(key) == nullptr) fail(key, "is missing");
+  if (find_required(key) == nullptr) return {};
   std::string value = text(key, "");
   if (value.empty()) fail(key, "is empty");
   return value;
@@ -149,7 +173,7 @@ bool ConfigurationTable::boolean(const std::string& key, bool otherwise) {
 }
 
 std::int64_t ConfigurationTable::integer(const std::string& key, std::int64_t least) {
-  if (find(key) == nullptr) fail(key, "is missing");
+  find_required(key);
   return integer(key, least, least);
 }
 
@@ -172,9 +196,8 @@ double ConfigurationTable::number_of(const toml::node& node, const std::string& 
 }
 
 double ConfigurationTable::number(const std::string& key, double least, double most) {
-  const toml::node* node = find(key);
-  if (node == nullptr) fail(key, "is missing");
-  return number_of(*node, key, least, most);
+  const toml::node* node = find_required(key);
+  return node == nullptr ? least : number_of(*node, key, least, most);
 }
 
 double ConfigurationTable::number(const std::string& key, double least, double most, double otherwise) {
@@ -231,8 +254,9 @@ std::vector<std::pair<std::string, double>> ConfigurationTable::weighted_paths(c
   return files;
 }
 
-void ConfigurationTable::check_all_known() const {
+void ConfigurationTable::check_keys() const {
   for (const auto& [section, node] : *table_) check_known(std::string(section.str()), *node.as_table());
+  if (!missing_.empty()) fail(missing_, "is missing");
 }
 
 void ConfigurationTable::check_known(const std::string& section, const toml::table& table) const {
@@ -244,14 +268,22 @@ void ConfigurationTable::check_known(const std::string& section, const toml::tab
 }
 
 void ConfigurationTable::fail_unknown(const std::string& section, const std::string& key) const {
+  const std::string word = key.substr(section.size() + 1);
   std::string known;
+  std::string guess;
+  std::size_t fewest = (word.size() + 1) / 2;  // with half of the letters wrong it is another word
   std::set<std::string> sections;
   for (const std::string& asked : asked_) {
     sections.insert(asked.substr(0, asked.find('.')));
     const bool inside = asked.rfind(section + ".", 0) == 0 && asked.find('.', section.size() + 1) == std::string::npos;
-    if (inside) known += (known.empty() ? "" : ", ") + asked.substr(section.size() + 1);
+    if (!inside) continue;
+    const std::string name = asked.substr(section.size() + 1);
+    known += (known.empty() ? "" : ", ") + name;
+    const std::size_t mistakes = count_mistakes(word, name);
+    if (mistakes < fewest) guess = "; did you mean '" + name + "'?";
+    fewest = std::min(fewest, mistakes);
   }
-  if (!known.empty()) fail(key, "is unknown; allowed in [" + section + "]: " + known);
+  if (!known.empty()) fail(key, "is unknown; allowed in [" + section + "]: " + known + guess);
   for (const std::string& other : sections) known += (known.empty() ? "[" : ", [") + other + "]";
   fail(key, "is in an unknown section; allowed: " + known);
 }

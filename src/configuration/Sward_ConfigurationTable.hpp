@@ -27,7 +27,8 @@ class ConfigurationTable {
   bool is_table(const std::string& key);
   bool is_word(const std::string& key, const std::string& word);
 
-  /// Values by dotted key ("batch.micro"); the second form is for keys that may be left out.
+  /// Values by dotted key ("batch.micro"); the second form is for keys that may be left out. One that may not and is
+  /// missing has some value, until `check_keys`.
   std::string text(const std::string& key);
   std::string text(const std::string& key, const std::string& otherwise);
   bool boolean(const std::string& key, bool otherwise);
@@ -54,8 +55,9 @@ class ConfigurationTable {
     fail(key, "is \"" + word + "\"; allowed: " + allowed);
   }
 
-  /// Throws InputError for the first key that nothing has asked for.
-  void check_all_known() const;
+  /// Throws InputError for the first key that nothing has asked for: where a required key is missing, it may be that
+  /// key misspelt. Else for the first required key that was asked for and is missing.
+  void check_keys() const;
   /// Throws InputError "file:line: key 'a.b' message".
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
   /// "file:line" of a key or a section, or the setting that it comes from.
@@ -65,6 +67,7 @@ class ConfigurationTable {
 
  private:
   const toml::node* find(const std::string& key);
+  const toml::node* find_required(const std::string& key);
   bool is_string(const std::string& key) const;
   std::string text_of(const toml::node& string, const std::string& key) const;
   std::pair<std::string, double> weighted_path(const toml::node& node, const std::string& key, double least,
@@ -77,6 +80,7 @@ class ConfigurationTable {
   std::string file_;
   std::unique_ptr<toml::table> table_;
   std::set<std::string> asked_;
+  std::string missing_;
 };
 
 }  // namespace Sward

@@ -31,7 +31,8 @@ std::unique_ptr<ByteSource> open_byte_source(const std::string& path);
 /// `name` stands in errors.
 std::unique_ptr<ByteSource> make_gzip_source(std::unique_ptr<ByteSource> packed, const std::string& name);
 
-/// The contents of all frames of a zstd file, with windows of at most 128 MiB (`zstd --long`).
+/// The contents of all frames of a zstd file, with windows as large as the library takes: 2 GiB (`zstd --long=31`) on
+/// machines of 64 bits. One is allocated whole, and touched only as it fills.
 std::unique_ptr<ByteSource> make_zstd_source(std::unique_ptr<ByteSource> packed, const std::string& name);
 
 }  // namespace Sward

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <memory>
 #include <stdexcept>
@@ -21,6 +22,8 @@ class ZstdSource : public ByteSource {
   ZstdSource(std::unique_ptr<ByteSource> packed, std::string name)
       : packed_(std::move(packed)), name_(std::move(name)), context_(ZSTD_createDCtx()), buffer_(ZSTD_DStreamInSize()) {
     if (!context_) throw std::runtime_error("zstd: no memory to decompress");
+    const int largest = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound;
+    ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, largest);
   }
 
   std::size_t read(std::span<char> buffer) override {
@@ -48,10 +51,16 @@ class ZstdSource : public ByteSource {
 
   void decompress(ZSTD_outBuffer& output) {
     const std::size_t rest = ZSTD_decompressStream(context_.get(), &output, &input_);
-    if (ZSTD_isError(rest) != 0) {
-      throw InputError(fmt::format("{}: this zstd file is damaged: {}", name_, ZSTD_getErrorName(rest)));
-    }
+    if (ZSTD_isError(rest) != 0) fail(rest);
     inside_frame_ = rest != 0;
+  }
+
+  [[noreturn]] void fail(std::size_t error) const {
+    const ZSTD_ErrorCode code = ZSTD_getErrorCode(error);
+    const bool is_large = code == ZSTD_error_frameParameter_windowTooLarge || code == ZSTD_error_memory_allocation;
+    throw InputError(fmt::format("{}: this zstd file is {}: {}", name_,
+                                 is_large ? "compressed with too large a window" : "damaged",
+                                 ZSTD_getErrorName(error)));
   }
 
   std::unique_ptr<ByteSource> packed_;

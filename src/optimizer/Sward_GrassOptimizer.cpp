@@ -194,6 +194,7 @@ void GrassOptimizer<Scalar>::begin_update(const Space& space, double learning_ra
   if (passes < 1) refuse("begin_update is for " + std::to_string(passes) + " passes, wanted 1 or more");
   std::fill(parts_->missing.begin(), parts_->missing.end(), passes);
   parts_->passes = passes;
+  if (parts_->is_under_way) parts_->optimizer->skip();
   parts_->is_under_way = true;
   parts_->optimizer->begin_update(space, parts_->updates, passes, learning_rate);
 }

@@ -79,8 +79,8 @@ class GrassOptimizer {
   GrassOptimizer(GrassOptimizer&&) noexcept;
   GrassOptimizer& operator=(GrassOptimizer&&) noexcept;
 
-  /// `passes`: so many accept_factors come for each matrix. An update that is begun but not made leaves weights as they
-  /// are.
+  /// `passes`: so many accept_factors come for each matrix. An update that was begun but not made leaves weights as
+  /// they are and no trace in this one, which makes up for its refresh.
   void begin_update(const Space& space, double learning_rate, int passes = 1);
   /// The factors dY (tokens x outputs) and X (tokens x inputs) of one pass; both may be overwritten behind what is
   /// queued. The sum over passes and ranks counts, so that a mean is the caller's to take.
@@ -96,7 +96,7 @@ class GrassOptimizer {
 
   std::int64_t updates() const;  ///< made so far
   /// The state as plain arrays, in an order that is always the same. Written back into an optimizer that was made
-  /// alike, they let it go on to the same bits.
+  /// alike, they let it go on to the same bits. To be read behind an update that was made.
   std::vector<StateArray> state();
   /// After a state was written: throws std::runtime_error with the array's name where rows that are selected do not
   /// exist. Waits.

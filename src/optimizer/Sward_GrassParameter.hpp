@@ -188,6 +188,7 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
 
   void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) override {
     ++count_;
+    if (ages_ && count_ == 1) ages_->follow(updates.space(), selection_, *moments_);
     AdamStep step{adam_.beta1, adam_.beta2, adam_.epsilon, count_, context.gradient_scale};
     RowSelection<ExecutionSpace> selection = selection_;
     double rate = context.learning_rate * grass_.scale;
@@ -204,6 +205,10 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       update.count_as_part(place_of(part_, split_));
       updates.template add<Storage>(update);
     });
+  }
+
+  void skip_update(const ExecutionSpace& space) override {
+    if (ages_ && count_ == 0 && !choosing_) ages_->restore(space, selection_);
   }
 
   bool needs_refresh() const override { return count_ == 0; }
@@ -271,7 +276,6 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
       sample_rows(space, grass_.selection, norms(), draw, selection_workspace(), selection_);
     }
     choosing_ = false;
-    if (ages_) ages_->follow(space, selection_, *moments_);
 #ifndef NDEBUG
     check_same_selection(space, selection_, info_.name, communicator_);
 #endif

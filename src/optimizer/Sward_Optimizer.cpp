@@ -171,6 +171,11 @@ void Optimizer<ExecutionSpace, Scalar>::apply(double gradient_norm) {
 }
 
 template <class ExecutionSpace, class Scalar>
+void Optimizer<ExecutionSpace, Scalar>::skip() {
+  for (const auto& state : states_) state->skip_update(space_);
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Optimizer<ExecutionSpace, Scalar>::squares_of(std::size_t message) const -> Doubles {
   const auto first =
       static_cast<std::size_t>(std::find(groups_.of.begin(), groups_.of.end(), message) - groups_.of.begin());

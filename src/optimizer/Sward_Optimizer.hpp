@@ -76,9 +76,11 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void finish_messages();
   /// Behind finish_messages, which it calls first: the norm of the gradients, for which it waits.
   GradientNorm finish_gradients();
-  /// Applies what has not been applied at once; clips if asked to. Asynchronous. An update that is not applied leaves
-  /// weights and state as they were, but for moments that a refresh has set to zero.
+  /// Applies what has not been applied at once; clips if asked to. Asynchronous.
   void apply(double gradient_norm);
+  /// In place of apply: weights and state stay as they were, but for moments that a refresh has set to zero, and the
+  /// next update makes up for a refresh. Asynchronous.
+  void skip();
 
   /// Bytes of gradients, and of weights where ranks share updates or weights, that this rank has given to collectives
   /// since begin_update.

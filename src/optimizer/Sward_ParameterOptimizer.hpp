@@ -88,6 +88,8 @@ class ParameterOptimizer {
   }
   /// Adds what is to be done to the weight and the state to `updates`, which is launched after the last parameter.
   virtual void update(const UpdateContext& context, MessageUpdate<ExecutionSpace, Scalar>& updates) = 0;
+  /// In place of update: weights and state stay as they are.
+  virtual void skip_update(const ExecutionSpace& /*space*/) {}
   /// Whether the parameter has no selection that an update was made with, so that the next update has to refresh.
   virtual bool needs_refresh() const { return false; }
   /// Whether a refresh leaves nothing of the state before it.

@@ -35,6 +35,11 @@ class SlotAges {
     copy_numbers(space, selection.rows, rows_before_);
   }
 
+  /// In place of follow, where no update is made with the new rows: those that moments and ages are of.
+  void restore(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection) {
+    copy_numbers(space, rows_before_, selection.rows);
+  }
+
   /// Behind that choice: moments and ages of rows that stay go along, those of new rows start at zero.
   template <class Value>
   void follow(const ExecutionSpace& space, const RowSelection<ExecutionSpace>& selection,

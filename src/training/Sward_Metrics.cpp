@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 
 #include "Sward_AtomicFile.hpp"
@@ -17,20 +18,25 @@ namespace {
   throw std::runtime_error(path.string() + ": " + what + ": " + std::strerror(errno));
 }
 
-/// A line cut short by a crash is no JSON and goes too.
-bool belongs_before(const std::string& line, std::int64_t first_step) {
+/// The update that a line belongs to; none if the line is damaged.
+std::optional<std::int64_t> step_of(const std::string& line) {
   const auto entry = nlohmann::json::parse(line, nullptr, false);
-  return entry.is_object() && entry.contains("step") && entry["step"].is_number_integer() &&
-         entry["step"].get<std::int64_t>() < first_step;
+  if (!entry.is_object() || !entry.contains("step") || !entry["step"].is_number_integer()) return std::nullopt;
+  return entry["step"].get<std::int64_t>();
 }
 
+/// A damaged line goes where the one before it goes, but for a last one that a crash cut short, which is dropped.
 void drop_lines_from(const std::filesystem::path& path, std::int64_t first_step) {
   std::ifstream old(path);
   if (!old) fail(path, "cannot be read");
   AtomicFile atomic(path);
   std::ofstream kept(atomic.temporary());
-  for (std::string line; std::getline(old, line);)
-    if (belongs_before(line, first_step)) kept << line << '\n';
+  bool keeps = first_step > 0;
+  for (std::string line; std::getline(old, line);) {
+    const auto step = step_of(line);
+    if (step) keeps = *step < first_step;
+    if (keeps && (step || !old.eof())) kept << line << '\n';
+  }
   if (old.bad()) fail(path, "cannot be read");
   kept.close();
   if (!kept) fail(path, "cannot be rewritten");

@@ -25,7 +25,8 @@ struct UpdateMetrics {
 /// One JSON object a line, numbers in round-trip precision, handed to the system after every line.
 class MetricsFile {
  public:
-  /// Opens for appending; lines of updates from `first_step` on are dropped. Throws std::runtime_error.
+  /// Opens for appending; lines of updates from `first_step` on, and a last line that was cut short, are dropped.
+  /// Throws std::runtime_error.
   MetricsFile(const std::filesystem::path& path, std::int64_t first_step);
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;

@@ -105,6 +105,8 @@ std::optional<CheckpointFile> find_resume_point(const Configuration& configurati
   const bool same_kind = agree(communicator, (checkpoint ? 1U : 0U) + (checkpoint && checkpoint->has_optimizer()));
   if (!same_step || !same_kind) fail_for_different_starts(directory);
   require_own_output(directory, resume, checkpoint);
+  if (checkpoint && !checkpoint->has_optimizer() && communicator.rank() == 0 && report)
+    report(checkpoint->file().path().string() + ": has no optimizer state; moments start at zero");
   return checkpoint;
 }
 

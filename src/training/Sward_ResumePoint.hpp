@@ -16,7 +16,7 @@ using Report = std::function<void(const std::string& line)>;
 
 /// The checkpoint that a run goes on from, none where it starts afresh. `resume` is empty, a checkpoint's path, or
 /// "auto": the newest of the output directory that opens and whose arrays all verify, which the ranks share; those
-/// passed over are reported with the reason. Collective.
+/// passed over are reported with the reason, as is one without optimizer state. Collective.
 ///
 /// Throws InputError when the checkpoint belongs to another run than the configuration's, when ranks find different
 /// ones, and when the output directory holds a run that this one would not go on with.

@@ -190,7 +190,10 @@ UpdateMetrics Trainer<Scalar>::update(std::int64_t step) {
   metrics.skipped = is_to_be_skipped(step, metrics.loss, gradient);
   metrics.gradient_norm = gradient.norm;
   metrics.learning_rate = learning_rate(step);
-  if (!metrics.skipped) optimizer_->apply(gradient.norm);
+  if (metrics.skipped)
+    optimizer_->skip();
+  else
+    optimizer_->apply(gradient.norm);
   space_.fence("Sward::Trainer::update");
   communicator_.progress();
   metrics.step_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

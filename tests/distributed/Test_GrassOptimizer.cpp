@@ -263,6 +263,29 @@ TEST(GrassOptimizerState, LetsAnotherOneGoOnToTheSameBits) {
   EXPECT_THROW(two.check_state(), std::runtime_error);
 }
 
+TEST(GrassOptimizerCalls, BeginAnewWhereAnUpdateIsNotMade) {
+  Communicator<MpiSpace> mpi(MPI_COMM_WORLD);
+  Problem first;
+  Problem second;
+  GrassOptimizerOptions options = small_options();
+  options.grass.keep_moments = true;
+  GrassOptimizer<double> one(TrialSpace(), first.matrices(), Problem::tokens, options, &mpi);
+  GrassOptimizer<double> two(TrialSpace(), second.matrices(), Problem::tokens, options, &mpi);
+  for (int step = 0; step < 9; ++step) {
+    const auto drawn = first.draw(1, mpi.size());
+    const auto left = first.draw(1, mpi.size());
+    one.begin_update(TrialSpace(), 0.05);
+    for (std::size_t m = 0; m < first.matrices().size(); ++m) {
+      const Problem::Factors& own = left[m][0][static_cast<std::size_t>(mpi.rank())];
+      one.accept_factors(static_cast<int>(m), to_view(own.output_gradient), to_view(own.input));
+    }
+    one.gradient_norm();
+    update(one, drawn, mpi.rank(), false);
+    update(two, drawn, mpi.rank(), false);
+  }
+  EXPECT_EQ(copy_out(one), copy_out(two));
+}
+
 TEST(GrassOptimizerCalls, NeitherAllocateNorWait) {
   Problem problem;
   GrassOptimizer<double> optimizer(TrialSpace(), problem.matrices(), Problem::tokens, small_options());

@@ -228,6 +228,25 @@ TEST(SwardEvaluate, RefusesBadFilesInOneLine) {
   expect_refused(evaluate(golden, golden_tokens, 5'000), golden_tokens + ": is shorter than one sequence");
 }
 
+TEST(SwardEvaluate, TakesNoMoreSequencesInAPassThanThereAre) {
+  // Hundreds of gigabytes for so many; the file has 28.
+  const std::string many = evaluate(golden, golden_tokens, 24, "--sequences 10000000");
+  EXPECT_EQ(printed_by(many).digits, printed_by(evaluate(golden, golden_tokens, 24, "--sequences 28")).digits);
+  expect_refused(
+      evaluate(golden, golden_tokens, 24, "--sequences 1000000000"),
+      "--sequences 1000000000: times --sequence-length 24 is more than 2147483647, the most tokens of one pass");
+}
+
+TEST(SwardEvaluate, RefusesWhatMemoryDoesNotHold) {
+  const TemporaryFolder folder;
+  auto config = nlohmann::json::parse(read_file(golden_folder("tiny-adamw") / "config.json"));
+  config["intermediate_size"] = 2'000'000'000;
+  config["num_hidden_layers"] = 500;
+  write_file(folder / "config.json", config.dump());
+  expect_refused(evaluate(folder.path().string(), golden_tokens, 24),
+                 "--sequences 8, --sequence-length 24: model and pass take 5");
+}
+
 TEST(SwardEvaluate, PrintsOneLineForAllRanks) {
   const CommandResult result = run_for_errors(evaluate(golden, "no/tokens.h5", 24, "", 2));
   EXPECT_EQ(result.status, 2);

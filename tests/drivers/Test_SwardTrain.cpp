@@ -136,6 +136,26 @@ TEST(SwardTrain, ResumesFromTheNewestCheckpointThatCanBeRead) {
   EXPECT_EQ(state_of(folder.checkpoint(5)), state_of(folder.checkpoint(5, "whole")));
 }
 
+TEST(SwardTrain, SaysThatACheckpointHasNoOptimizerState) {
+  const TrainingFolder folder;
+  expect_finished(folder.train());
+  for (const auto& [from, to] : {std::pair("out/checkpoint-00000004.h5", "hf"), std::pair("hf", "converted.h5")})
+    ASSERT_EQ(
+        run_command(program("sward-convert") + " " + (folder / from).string() + " " + (folder / to).string()).status,
+        0);
+  const std::string converted = (folder / "converted.h5").string();
+  const std::string wanted = converted + ": has no optimizer state; moments start at zero";
+  for (const int ranks : {1, 2}) {
+    const std::string output = folder.output_setting("on" + std::to_string(ranks));
+    const CommandResult result = run_command(folder.train({output, "batch.micro=1"}, "--resume " + converted, ranks));
+    EXPECT_EQ(result.status, 0) << result.output;
+    EXPECT_EQ(lines_with(result.output, converted), std::vector<std::string>{wanted}) << result.output;
+  }
+  const CommandResult whole =
+      run_command(folder.train({folder.output_setting("whole")}, "--resume " + folder.checkpoint(4).string()));
+  EXPECT_EQ(whole.output.find("no optimizer state"), std::string::npos) << whole.output;
+}
+
 TEST(SwardTrain, ResumesAutomaticallyFromNothing) {
   const TrainingFolder folder;
   expect_finished(folder.train({folder.output_setting("plain")}));

@@ -62,8 +62,10 @@ for target in "${targets[@]}"; do
   findings=$build/findings/$target
   mkdir -p "$inputs" "$findings"
   echo "== $target"
+  most=1024
+  [ "$target" != json_lines ] || most=2304 # zstd allocates the window that a frame claims, and writes only what there is
   nice -n 19 "$build/bin/fuzz_$target" -max_total_time="$seconds" -runs="$runs" -timeout=20 -rss_limit_mb=2048 \
-    -malloc_limit_mb=1024 -detect_leaks=0 -print_final_stats=1 -artifact_prefix="$findings/" "$inputs" \
+    -malloc_limit_mb="$most" -detect_leaks=0 -print_final_stats=1 -artifact_prefix="$findings/" "$inputs" \
     "tests/fuzz/corpus/$target" > "$findings/log" 2>&1 || { found=1; tail -n 40 "$findings/log"; }
   grep -a -E '^(Done|stat::(number_of_executed_units|peak_rss_mb))' "$findings/log" || true
 done

@@ -8,6 +8,7 @@
 #include "Sward_AgeSlots.hpp"
 #include "Sward_ApplyRowUpdate.hpp"
 #include "Sward_Attention.hpp"
+#include "Sward_AttentionBackward.hpp"
 #include "Sward_Copy.hpp"
 #include "Sward_CopyNumbers.hpp"
 #include "Sward_CrossEntropy.hpp"

@@ -96,5 +96,20 @@ TEST(ZstdSource, passes_over_skippable_frames) {
   EXPECT_EQ(unpack(zstd, skippable + zstd_frame("text") + skippable + zstd_frame("more") + skippable), "textmore");
 }
 
+/// A frame of one stored block, which claims a window of 2 to this power.
+std::string frame_with_window(int power, const std::string& text) {
+  std::string frame("\x28\xb5\x2f\xfd\0", 5);
+  frame += static_cast<char>((power - 10) << 3);
+  frame += static_cast<char>(text.size() << 3 | 1U);
+  return frame + std::string(2, '\0') + text;
+}
+
+TEST(ZstdSource, takes_windows_as_large_as_the_library_does) {
+  for (const int power : {10, 27, 28, 31}) EXPECT_EQ(unpack(zstd, frame_with_window(power, "text")), "text") << power;
+  EXPECT_EQ(
+      error_of(zstd, frame_with_window(41, "text")),
+      "a.file: this zstd file is compressed with too large a window: Frame requires too much memory for decoding");
+}
+
 }  // namespace
 }  // namespace Sward::Test

@@ -58,7 +58,8 @@ TEST_P(ConfigurationMistake, names_file_line_key_and_what_is_allowed) {
 INSTANTIATE_TEST_SUITE_P(
     Keys, ConfigurationMistake,
     ::testing::Values(
-        Mistake{"batch.mikro", "2", "is unknown; allowed in [batch]: micro, sequences"},
+        Mistake{"batch.mikro", "2", "is unknown; allowed in [batch]: micro, sequences; did you mean 'micro'?"},
+        Mistake{"batch.macrosteps", "2", "is unknown; allowed in [batch]: micro, sequences"},
         Mistake{"bach.micro", "2",
                 "is in an unknown section; allowed: [batch], [data], [grass], [model], [optimizer], [output], "
                 "[precision], [run], [schedule]"},
@@ -119,6 +120,23 @@ TEST(ConfigurationTable, names_the_file_of_a_mixture_that_is_wrong) {
   EXPECT_EQ(error("{path = 'b.h5', weight = 'much'}"), ".weight' must be a number, from 1e-06 to 1e+09");
 }
 
+TEST(ConfigurationTable, names_a_required_key_by_its_misspelling) {
+  const auto error = [](const std::string& key, const std::string& misspelling) {
+    ConfigurationText text;
+    text.set(key, {}).set(misspelling, "1");
+    const std::string place = "run.toml:" + text.line_of(misspelling) + ": key '" + misspelling + "' is ";
+    EXPECT_THAT(error_of(text.text()), StartsWith(place));
+    return error_of(text.text());
+  };
+  EXPECT_THAT(error("model.hidden_size", "model.hiden"), EndsWith("; did you mean 'hidden_size'?"));
+  EXPECT_THAT(error("data.train", "data.trian"), EndsWith("; did you mean 'train'?"));
+  EXPECT_THAT(error("data.sequence_length", "data.sequence_lenght"), EndsWith("; did you mean 'sequence_length'?"));
+  EXPECT_THAT(error("grass.rank", "grass.rnk"), EndsWith("; did you mean 'rank'?"));
+  EXPECT_THAT(error("schedule.steps", "schedule.step"), EndsWith("; did you mean 'steps'?"));
+  EXPECT_THAT(error("optimizer.learning_rate", "optimizer.lr"), EndsWith("weight_decay"));
+  EXPECT_THAT(error("output.directory", "outptu.directory"), HasSubstr("is in an unknown section; allowed: "));
+}
+
 TEST(ConfigurationTable, names_a_key_outside_a_section) {
   EXPECT_EQ(error_of("# a comment\nmicro = 2\n" + ConfigurationText().text()),
             "run.toml:2: key 'micro' stands outside any [section]");
@@ -175,6 +193,9 @@ TEST(ConfigurationTable, names_what_is_wrong_in_an_inline_table) {
   EXPECT_EQ(error_with("'linear'"), "' must be \"none\" or a table {rope_type = ..., factor = ...}");
   EXPECT_EQ(error_with("4"), "' must be \"none\" or a table {rope_type = ..., factor = ...}");
   EXPECT_EQ(error_with("{factor = 4}"), ".rope_type' is missing");
+  EXPECT_EQ(error_with("{rope_typ = 'linear', factor = 4}"),
+            ".rope_typ' is unknown; allowed in [model.rope_scaling]: factor, high_freq_factor, low_freq_factor, "
+            "original_max_position_embeddings, rope_type; did you mean 'rope_type'?");
   EXPECT_EQ(error_with("{type = 'yarn'}"), ".type' is \"yarn\"; allowed: \"default\", \"linear\", \"llama3\"");
   EXPECT_EQ(error_with("{rope_type = 'linear'}"), ".factor' is missing");
   EXPECT_EQ(error_with("{rope_type = 'linear', factor = 0.5}"), ".factor' is 0.5; allowed: at least 1");

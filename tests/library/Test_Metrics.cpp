@@ -159,6 +159,26 @@ TEST(Metrics, drop_a_line_that_a_crash_cut_short) {
   }
 }
 
+TEST(Metrics, keep_a_damaged_line_among_others) {
+  const TemporaryFolder folder;
+  write_five_updates(folder / "metrics.jsonl");
+  std::vector<std::string> lines = lines_of(folder / "metrics.jsonl");
+  const auto write_lines = [&](std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += lines[i] + "\n";
+    return text;
+  };
+  for (const std::size_t damaged : {1U, 3U, 5U}) lines[damaged][2] = '"';
+  write_file(folder / "metrics.jsonl", write_lines(lines.size()));
+  { const MetricsFile file(folder / "metrics.jsonl", 5); }
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), write_lines(lines.size()));
+  // One that follows a dropped line goes with it.
+  { const MetricsFile file(folder / "metrics.jsonl", 3); }
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), write_lines(4));
+  { const MetricsFile file(folder / "metrics.jsonl", 0); }
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), "");
+}
+
 TEST(Metrics, go_on_behind_a_last_line_without_its_end) {
   const TemporaryFolder folder;
   write_five_updates(folder / "metrics.jsonl");
