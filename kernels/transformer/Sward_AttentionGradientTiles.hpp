@@ -29,9 +29,7 @@ struct AttentionGradientOperands {
   ValueGradient value_gradient;
 
   /// Of scores, before the softmax.
-  KOKKOS_FUNCTION Scalar scale() const {
-    return static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size)));
-  }
+  KOKKOS_FUNCTION Scalar scale() const { return static_cast<Scalar>(shape.score_scale()); }
 };
 
 /// What a tile of queries brings to its scores, in scratch, an element a query.

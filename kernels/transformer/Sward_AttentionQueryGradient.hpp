@@ -4,6 +4,7 @@
 
 #include "Sward_AttentionGradientTiles.hpp"
 #include "Sward_AttentionTile.hpp"
+#include "Sward_QueryBlock.hpp"
 
 namespace Sward {
 
@@ -29,7 +30,7 @@ struct AttentionQueryGradient {
 
   KOKKOS_FUNCTION void operator()(const Team& team) const {
     const Scratch scratch(Tile::scratch(team, level, Scratch::count(padded)), padded);
-    const Block block = block_of(team.league_rank());
+    const QueryBlock block = query_block(of.shape, Tile::block, blocks, team.league_rank());
     load_queries(team, block, scratch);
     const int begin = of.first_keys(block.start + block.first) / Tile::stream * Tile::stream;
     for (int tile = begin; tile < block.first + block.queries; tile += Tile::stream) {
@@ -42,7 +43,7 @@ struct AttentionQueryGradient {
           [&](const int i, const int c, const Scalar added) { scratch.result[i * padded + c] += added; });
       team.team_barrier();
     }
-    store_rows(team, scratch.result, padded, of.scale(), rows_of(of.query_gradient, block));
+    store_rows(team, scratch.result, padded, of.scale(), block.rows_of(of.query_gradient, of.shape));
   }
 
  private:
@@ -69,44 +70,22 @@ struct AttentionQueryGradient {
                      slopes + (Tile::stream + 2) * Tile::block} {}
   };
 
-  /// The queries of a team.
-  struct Block {
-    int start;  // row of the sequence's first token
-    int first;  // number in the sequence of the block's first token
-    int queries;
-    int head;
-  };
-
-  KOKKOS_FUNCTION Block block_of(int rank) const {
-    const int pair = rank / blocks;
-    const int first = (blocks - 1 - rank % blocks) * Tile::block;
-    return {pair / of.shape.heads * of.shape.length, first, Kokkos::min(int{Tile::block}, of.shape.length - first),
-            pair % of.shape.heads};
-  }
-
-  template <class View>
-  KOKKOS_FUNCTION HeadRows<View> rows_of(const View& view, const Block& block) const {
-    return {view, block.start + block.first, block.queries, block.head * of.shape.head_size, of.shape.head_size};
-  }
-
-  KOKKOS_FUNCTION void load_queries(const Team& team, const Block& block, const Scratch& scratch) const {
-    load_transposed(team, rows_of(of.query, block), of.scale(), Tile::block, padded, scratch.queries);
-    load_transposed(team, rows_of(of.output_gradient, block), Scalar(1), Tile::block, padded, scratch.output_gradients);
+  KOKKOS_FUNCTION void load_queries(const Team& team, const QueryBlock& block, const Scratch& scratch) const {
+    load_transposed(team, block.rows_of(of.query, of.shape), of.scale(), Tile::block, padded, scratch.queries);
+    load_transposed(team, block.rows_of(of.output_gradient, of.shape), Scalar(1), Tile::block, padded,
+                    scratch.output_gradients);
     load_statistics(team, of, block.start + block.first, block.queries, block.head, Tile::block, scratch.statistics);
     set_zero(team, Tile::block * padded, scratch.result);
   }
 
-  KOKKOS_FUNCTION void load_keys(const Team& team, const Block& block, int tile, const Scratch& scratch) const {
-    const int keys = Kokkos::min(int{Tile::stream}, of.shape.length - tile);
-    const int column = block.head / of.shape.heads_per_group() * of.shape.head_size;
-    load_rows(team, HeadRows<decltype(Operands::key)>{of.key, block.start + tile, keys, column, of.shape.head_size},
-              Tile::stream, padded, scratch.keys);
-    load_rows(team, HeadRows<decltype(Operands::value)>{of.value, block.start + tile, keys, column, of.shape.head_size},
-              Tile::stream, padded, scratch.values);
+  KOKKOS_FUNCTION void load_keys(const Team& team, const QueryBlock& block, int tile, const Scratch& scratch) const {
+    load_rows(team, block.keys_of(of.key, of.shape, tile, Tile::stream), Tile::stream, padded, scratch.keys);
+    load_rows(team, block.keys_of(of.value, of.shape, tile, Tile::stream), Tile::stream, padded, scratch.values);
   }
 
   /// slopes(j, i): the gradient of the score of key `tile` + j and the block's query i.
-  KOKKOS_FUNCTION void compute_slopes(const Team& team, const Block& block, int tile, const Scratch& scratch) const {
+  KOKKOS_FUNCTION void compute_slopes(const Team& team, const QueryBlock& block, int tile,
+                                      const Scratch& scratch) const {
     const QueryStatistics<Scalar>& statistics = scratch.statistics;
     tile_product<Tile>(team, Tile::stream, Tile::block, padded, TileFactor<Scalar>{scratch.keys, padded, 1},
                        scratch.queries, [&](const int j, const int i, const Scalar score) {

@@ -24,6 +24,8 @@ struct AttentionShape {
   KOKKOS_FUNCTION int query_columns() const { return heads * head_size; }
   KOKKOS_FUNCTION int key_value_columns() const { return key_value_heads * head_size; }
   KOKKOS_FUNCTION int heads_per_group() const { return heads / key_value_heads; }
+  /// The factor on scores, before the softmax.
+  KOKKOS_FUNCTION double score_scale() const { return 1 / Kokkos::sqrt(static_cast<double>(head_size)); }
 };
 
 /// In place of the list of first keys: every token sees all tokens before it in its sequence.

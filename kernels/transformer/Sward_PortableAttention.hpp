@@ -5,6 +5,7 @@
 #include "Sward_AttentionShape.hpp"
 #include "Sward_AttentionTile.hpp"
 #include "Sward_Exponential.hpp"
+#include "Sward_QueryBlock.hpp"
 #include "Sward_Real.hpp"
 
 namespace Sward {
@@ -75,7 +76,7 @@ struct PortableAttention {
 
   KOKKOS_FUNCTION void operator()(const Team& team) const {
     const Scratch scratch(Tile::scratch(team, level, Scratch::count(padded)), padded);
-    const Block block = block_of(team.league_rank());
+    const QueryBlock block = query_block(shape, Tile::block, blocks, team.league_rank());
     load_queries(team, block, scratch);
     const int begin = first_keys(block.start + block.first) / Tile::stream * Tile::stream;
     for (int tile = begin; tile < block.first + block.queries; tile += Tile::stream) {
@@ -128,26 +129,9 @@ struct PortableAttention {
           first_key(shrink + Tile::block) {}
   };
 
-  /// The queries of a team.
-  struct Block {
-    int start;  // row of the sequence's first token
-    int first;  // number in the sequence of the block's first token
-    int queries;
-    int head;
-  };
-
-  KOKKOS_FUNCTION Block block_of(int rank) const {
-    const int pair = rank / blocks;
-    const int first = (blocks - 1 - rank % blocks) * Tile::block;
-    return {pair / shape.heads * shape.length, first, Kokkos::min(int{Tile::block}, shape.length - first),
-            pair % shape.heads};
-  }
-
-  KOKKOS_FUNCTION void load_queries(const Team& team, const Block& block, const Scratch& scratch) const {
-    const int token = block.start + block.first;
-    load_first_keys(team, first_keys, token, block.queries, Tile::block, scratch.first_key);
-    load_transposed(team, HeadRows<Query>{query, token, block.queries, block.head * shape.head_size, shape.head_size},
-                    static_cast<Scalar>(1 / Kokkos::sqrt(static_cast<double>(shape.head_size))), Tile::block, padded,
+  KOKKOS_FUNCTION void load_queries(const Team& team, const QueryBlock& block, const Scratch& scratch) const {
+    load_first_keys(team, first_keys, block.start + block.first, block.queries, Tile::block, scratch.first_key);
+    load_transposed(team, block.rows_of(query, shape), static_cast<Scalar>(shape.score_scale()), Tile::block, padded,
                     scratch.queries);
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, Tile::block), [&](const int i) {
       // Finite, because a query may see no key of a tile, and infinities have no difference.
@@ -157,16 +141,12 @@ struct PortableAttention {
     set_zero(team, Tile::block * padded, scratch.result);
   }
 
-  KOKKOS_FUNCTION void load_keys(const Team& team, const Block& block, int tile, const Scratch& scratch) const {
-    const int keys = Kokkos::min(int{Tile::stream}, shape.length - tile);
-    const int column = block.head / shape.heads_per_group() * shape.head_size;
-    load_rows(team, HeadRows<Key>{key, block.start + tile, keys, column, shape.head_size}, Tile::stream, padded,
-              scratch.keys);
-    load_rows(team, HeadRows<Value>{value, block.start + tile, keys, column, shape.head_size}, Tile::stream, padded,
-              scratch.values);
+  KOKKOS_FUNCTION void load_keys(const Team& team, const QueryBlock& block, int tile, const Scratch& scratch) const {
+    load_rows(team, block.keys_of(key, shape, tile, Tile::stream), Tile::stream, padded, scratch.keys);
+    load_rows(team, block.keys_of(value, shape, tile, Tile::stream), Tile::stream, padded, scratch.values);
   }
 
-  KOKKOS_FUNCTION void store_result(const Team& team, const Block& block, const Scratch& scratch) const {
+  KOKKOS_FUNCTION void store_result(const Team& team, const QueryBlock& block, const Scratch& scratch) const {
     Kokkos::parallel_for(Kokkos::TeamThreadRange(team, block.queries), [&](const int i) {
       const int token = block.start + block.first + i;
       const Scalar inverse = Scalar(1) / scratch.sum[i];
