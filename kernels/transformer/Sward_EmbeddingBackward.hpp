@@ -88,81 +88,130 @@ SWARD_FILE_LOCAL PositionsByToken<Tokens, Workspace> sort_by_token(const Executi
   return sorted;
 }
 
-/// The part of embedding_backward behind the sorting, for GPUs: teams have a slice of the columns in packs of N and as
-/// many places as a thread has lanes. A thread adds a token's gradients alone unless there are more of them than that;
+/// The part of embedding_backward behind the sorting, for GPUs: teams have a slice of the columns in packs of N and a
+/// window of places. A thread adds a token's gradients alone unless there are more of them than places in a window;
 /// then all threads of the team have their share.
 template <int N, class ExecutionSpace, class Sorted, class OutputGradient, class TableGradient>
-SWARD_FILE_LOCAL void add_sorted_gradients(const ExecutionSpace& space, const Sorted& sorted,
-                                           const OutputGradient& output_gradient, const TableGradient& table_gradient) {
+struct AddSortedGradients {
   using Scalar = typename TableGradient::non_const_value_type;
   using Value = Real<Scalar>;
-  constexpr int lanes = vector_lanes<ExecutionSpace>;
-  constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
-  constexpr int window = 32;
-  const int places = static_cast<int>(output_gradient.extent(0));
-  const int columns = static_cast<int>(output_gradient.extent(1));
-  const int slices = (columns + N * lanes - 1) / (N * lanes);
+  using Sums = Pack<Value, N>;
   using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
+  using Team = typename Policy::member_type;
+  using Places = Kokkos::pair<int, int>;
+  static constexpr int lanes = vector_lanes<ExecutionSpace>;
+  static constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
+  static constexpr int window = 32;
+  /// What each thread has of the sums that all share.
   using Parts = Kokkos::View<Value* [lanes][N], Kokkos::LayoutRight, typename ExecutionSpace::scratch_memory_space,
                              Kokkos::MemoryUnmanaged>;
-  Policy policy(space, (places + window - 1) / window * slices, team_size, lanes);
-  policy.set_scratch_size(0, Kokkos::PerTeam(Parts::shmem_size(team_size)));
-  Kokkos::parallel_for(
-      "Sward::embedding_backward", policy, KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        const Parts parts(team.team_scratch(0), team_size);
-        const int slice = team.league_rank() % slices;
-        const int first = team.league_rank() / slices * window;
-        const int thread = team.team_rank();
-        // Adds every `step`-th gradient of a token, in order, to `sums`.
-        const auto add = [&](const int begin, const int end, const int step, const int column, Pack<Value, N>& sums) {
-          for (int place = begin; place < end; place += step) {
-            const auto gradient = load_pack<N>(&output_gradient(sorted.order(place), column));
-            SWARD_UNROLL
-            for (int e = 0; e < N; ++e) sums[e] += static_cast<Value>(gradient[e]);
-          }
-        };
-        int longest = 0;
-        for (int place = first + thread; place < first + window; place += team_size) {
-          const auto mine = sorted.places_from(place);
-          if (mine.second - mine.first > window || mine.second == mine.first) continue;
-          const int token = sorted.tokens(sorted.order(place));
-          Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-            const int column = (slice * lanes + lane) * N;
-            if (column >= columns) return;
-            auto sums = convert_pack<Value>(load_pack<N>(&table_gradient(token, column)));
-            add(mine.first, mine.second, 1, column, sums);
-            store_pack(convert_pack<Scalar>(sums), &table_gradient(token, column));
-          });
-        }
-        // No more than one token with more places than the window can begin in it.
-        Kokkos::parallel_reduce(
-            Kokkos::ThreadVectorRange(team, window),
-            [&](const int k, int& place) {
-              const auto some = sorted.places_from(first + k);
-              if (some.second - some.first > window) place = first + k + 1;
-            },
-            Kokkos::Max<int>(longest));
-        if (longest <= 0) return;
-        const auto shared = sorted.places_from(longest - 1);
-        const int token = sorted.tokens(sorted.order(shared.first));
-        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          const int column = (slice * lanes + lane) * N;
-          Pack<Value, N> sums = {};
-          if (column < columns) add(shared.first + thread, shared.second, team_size, column, sums);
-          SWARD_UNROLL
-          for (int e = 0; e < N; ++e) parts(thread, lane, e) = sums[e];
-        });
-        team.team_barrier();
-        if (thread > 0) return;
-        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          const int column = (slice * lanes + lane) * N;
-          if (column >= columns) return;
-          auto sums = convert_pack<Value>(load_pack<N>(&table_gradient(token, column)));
-          for (int t = 0; t < team_size; ++t)
-            for (int e = 0; e < N; ++e) sums[e] += parts(t, lane, e);
-          store_pack(convert_pack<Scalar>(sums), &table_gradient(token, column));
-        });
-      });
+
+  Sorted sorted;
+  OutputGradient output_gradient;
+  TableGradient table_gradient;
+
+  KOKKOS_FUNCTION int columns() const { return static_cast<int>(output_gradient.extent(1)); }
+  KOKKOS_FUNCTION int slices() const { return (columns() + N * lanes - 1) / (N * lanes); }
+
+  /// A team for each window of each slice.
+  Policy policy(const ExecutionSpace& space) const {
+    const int windows = (static_cast<int>(output_gradient.extent(0)) + window - 1) / window;
+    Policy result(space, windows * slices(), team_size, lanes);
+    return result.set_scratch_size(0, Kokkos::PerTeam(Parts::shmem_size(team_size)));
+  }
+
+  KOKKOS_FUNCTION void operator()(const Team& team) const {
+    const int slice = team.league_rank() % slices();
+    const int first = team.league_rank() / slices() * window;
+    for (int place = first + team.team_rank(); place < first + window; place += team_size) {
+      const Places mine = sorted.places_from(place);
+      if (mine.first < mine.second && mine.second - mine.first <= window) add_alone(team, slice, mine);
+    }
+    const Places shared = longer_than_window(team, first);
+    if (shared.first < shared.second) add_together(team, slice, shared);
+  }
+
+  /// No more than one token with more places than the window can begin in it.
+  KOKKOS_FUNCTION Places longer_than_window(const Team& team, int first) const {
+    int end_of_found = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::ThreadVectorRange(team, window),
+        [&](const int k, int& found) {
+          const Places some = sorted.places_from(first + k);
+          if (some.second - some.first > window) found = first + k + 1;
+        },
+        Kokkos::Max<int>(end_of_found));
+    return end_of_found > 0 ? sorted.places_from(end_of_found - 1) : Places(0, 0);
+  }
+
+  /// What this thread does for a token.
+  KOKKOS_FUNCTION void add_alone(const Team& team, int slice, const Places& places) const {
+    for_each_column(team, slice, [&](int, const int column) {
+      auto sums = load_sums(places, column);
+      add(places.first, places.second, 1, column, sums);
+      store_sums(places, column, sums);
+    });
+  }
+
+  /// What all threads do for one.
+  KOKKOS_FUNCTION void add_together(const Team& team, int slice, const Places& places) const {
+    const Parts parts(team.team_scratch(0), team_size);
+    const int thread = team.team_rank();
+    for_each_column(team, slice, [&](const int lane, const int column) {
+      Sums sums = {};
+      add(places.first + thread, places.second, team_size, column, sums);
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) parts(thread, lane, e) = sums[e];
+    });
+    team.team_barrier();
+    if (thread > 0) return;
+    for_each_column(team, slice, [&](const int lane, const int column) {
+      auto sums = load_sums(places, column);
+      for (int t = 0; t < team_size; ++t)
+        for (int e = 0; e < N; ++e) sums[e] += parts(t, lane, e);
+      store_sums(places, column, sums);
+    });
+  }
+
+  /// Calls function(lane, first column of its pack) by the lanes of a thread.
+  template <class Function>
+  KOKKOS_FUNCTION void for_each_column(const Team& team, int slice, const Function& function) const {
+    Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
+      const int column = (slice * lanes + lane) * N;
+      if (column < columns()) function(lane, column);
+    });
+  }
+
+  /// Adds every `step`-th gradient of a token, in order, to `sums`.
+  KOKKOS_FUNCTION void add(int begin, int end, int step, int column, Sums& sums) const {
+    for (int place = begin; place < end; place += step) {
+      const auto gradient = load_pack<N>(&output_gradient(sorted.order(place), column));
+      SWARD_UNROLL
+      for (int e = 0; e < N; ++e) sums[e] += static_cast<Value>(gradient[e]);
+    }
+  }
+
+  /// Of the gradient of the token that has these places.
+  KOKKOS_FUNCTION Scalar* element(const Places& places, int column) const {
+    return &table_gradient(sorted.tokens(sorted.order(places.first)), column);
+  }
+  /// The pack that begins there.
+  KOKKOS_FUNCTION Sums load_sums(const Places& places, int column) const {
+    return convert_pack<Value>(load_pack<N>(element(places, column)));
+  }
+  /// Writes it.
+  KOKKOS_FUNCTION void store_sums(const Places& places, int column, const Sums& sums) const {
+    store_pack(convert_pack<Scalar>(sums), element(places, column));
+  }
+};
+
+/// Starts AddSortedGradients.
+template <int N, class ExecutionSpace, class Sorted, class OutputGradient, class TableGradient>
+void add_sorted_gradients(const ExecutionSpace& space, const Sorted& sorted, const OutputGradient& output_gradient,
+                          const TableGradient& table_gradient) {
+  const AddSortedGradients<N, ExecutionSpace, Sorted, OutputGradient, TableGradient> kernel{sorted, output_gradient,
+                                                                                            table_gradient};
+  Kokkos::parallel_for("Sward::embedding_backward", kernel.policy(space), kernel);
 }
 
 /// Gradient of embedding: table_gradient(tokens(i), :) += output_gradient(i, :) for every i. Tokens outside the

@@ -59,55 +59,86 @@ KOKKOS_INLINE_FUNCTION void turn(Pack<Scalar, N>& a, Pack<Scalar, N>& b, const A
 /// rotate_pairs in packs of N pairs; tokens have one thread each with its lanes, and a lane turns the same pack of
 /// several heads by the same angles.
 template <int N, class ExecutionSpace, class Table, class Values>
-SWARD_FILE_LOCAL void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine,
-                                          const Table& sine, int heads, const Values& x, RealOf<Values> direction) {
+struct RotatePackedPairs {
   using Scalar = typename Values::non_const_value_type;
-  constexpr int lanes = vector_lanes<ExecutionSpace>;
-  constexpr int count = 2;
-  const int pairs = static_cast<int>(cosine.extent(1));
-  const int length = static_cast<int>(cosine.extent(0));
-  const int tokens = static_cast<int>(x.extent(0));
-  const int columns = static_cast<int>(x.extent(1));
-  const int packs = pairs / N;
-  const int packs_at_once = Kokkos::clamp(packs, 1, lanes);
-  const int heads_at_once = lanes / packs_at_once;
-  using Policy = Kokkos::TeamPolicy<ExecutionSpace>;
-  constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
-  Kokkos::parallel_for(
-      label, Policy(space, (tokens + team_size - 1) / team_size, team_size, lanes),
-      KOKKOS_LAMBDA(const typename Policy::member_type& team) {
-        const int token = team.league_rank() * team_size + team.team_rank();
-        if (token >= tokens) return;
-        const int position = token % length;
-        Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
-          const int own_head = lane / packs_at_once;
-          if (own_head >= heads_at_once) return;
-          for (int pair = lane % packs_at_once * N; pair < pairs; pair += packs_at_once * N) {
-            const auto c = load_pack<N>(&cosine(position, pair));
-            auto s = load_pack<N>(&sine(position, pair));
-            SWARD_UNROLL
-            for (int e = 0; e < N; ++e) s[e] *= direction;
-            for (int first = own_head; first < heads; first += count * heads_at_once) {
-              Pack<Scalar, N> a[count] = {}, b[count] = {};
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                const int column = (first + k * heads_at_once) * 2 * pairs + pair;
-                if (column >= columns) continue;
-                a[k] = load_pack<N>(&x(token, column));
-                b[k] = load_pack<N>(&x(token, column + pairs));
-              }
-              SWARD_UNROLL
-              for (int k = 0; k < count; ++k) {
-                const int column = (first + k * heads_at_once) * 2 * pairs + pair;
-                if (column >= columns) continue;
-                turn(a[k], b[k], c, s);
-                store_pack(a[k], &x(token, column));
-                store_pack(b[k], &x(token, column + pairs));
-              }
-            }
-          }
-        });
-      });
+  using Angles = Pack<typename Table::non_const_value_type, N>;
+  static constexpr int lanes = vector_lanes<ExecutionSpace>;
+  static constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 8;
+  // So many teams of a multiprocessor are to find room for their registers.
+  using Policy = Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<team_size * lanes, 3>>;
+  using Team = typename Policy::member_type;
+  static constexpr int heads_on_their_way = 2;
+
+  Table cosine;
+  Table sine;
+  Values x;
+  RealOf<Values> direction;
+  int length, pairs, tokens, columns;
+  int packs_at_once;  ///< of a head, by the lanes of a token
+  int heads_at_once;
+
+  RotatePackedPairs(const Table& cosines, const Table& sines, const Values& values, RealOf<Values> sign)
+      : cosine(cosines),
+        sine(sines),
+        x(values),
+        direction(sign),
+        length(static_cast<int>(cosine.extent(0))),
+        pairs(static_cast<int>(cosine.extent(1))),
+        tokens(static_cast<int>(x.extent(0))),
+        columns(static_cast<int>(x.extent(1))),
+        packs_at_once(Kokkos::clamp(pairs / N, 1, lanes)),
+        heads_at_once(lanes / packs_at_once) {}
+
+  /// A thread a token.
+  Policy policy(const ExecutionSpace& space) const {
+    return Policy(space, (tokens + team_size - 1) / team_size, team_size, lanes);
+  }
+
+  KOKKOS_FUNCTION void operator()(const Team& team) const {
+    const int token = team.league_rank() * team_size + team.team_rank();
+    if (token >= tokens) return;
+    const int position = token % length;
+    Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int lane) {
+      if (lane / packs_at_once >= heads_at_once) return;
+      for (int pair = lane % packs_at_once * N; pair < pairs; pair += packs_at_once * N) {
+        auto across = load_pack<N>(&sine(position, pair));
+        SWARD_UNROLL
+        for (int e = 0; e < N; ++e) across[e] *= direction;
+        turn_heads(token, lane / packs_at_once * 2 * pairs + pair, load_pack<N>(&cosine(position, pair)), across);
+      }
+    });
+  }
+
+  /// The pairs of a pack in this head, from `first` on, and in those that the lane has behind it.
+  KOKKOS_FUNCTION void turn_heads(int token, int first, const Angles& along, const Angles& across) const {
+    const int distance = heads_at_once * 2 * pairs;
+    for (int begin = first; begin < columns; begin += heads_on_their_way * distance) {
+      Pack<Scalar, N> a[heads_on_their_way] = {}, b[heads_on_their_way] = {};
+      SWARD_UNROLL
+      for (int k = 0; k < heads_on_their_way; ++k) {
+        const int column = begin + k * distance;
+        if (column >= columns) continue;
+        a[k] = load_pack<N>(&x(token, column));
+        b[k] = load_pack<N>(&x(token, column + pairs));
+      }
+      SWARD_UNROLL
+      for (int k = 0; k < heads_on_their_way; ++k) {
+        const int column = begin + k * distance;
+        if (column >= columns) continue;
+        turn(a[k], b[k], along, across);
+        store_pack(a[k], &x(token, column));
+        store_pack(b[k], &x(token, column + pairs));
+      }
+    }
+  }
+};
+
+/// Starts RotatePackedPairs.
+template <int N, class ExecutionSpace, class Table, class Values>
+void rotate_packed_pairs(const char* label, const ExecutionSpace& space, const Table& cosine, const Table& sine,
+                         const Values& x, RealOf<Values> direction) {
+  const RotatePackedPairs<N, ExecutionSpace, Table, Values> kernel(cosine, sine, x, direction);
+  Kokkos::parallel_for(label, kernel.policy(space), kernel);
 }
 
 /// Turns every pair (x_i, x_{i + head/2}) of every head by `direction` times the angle of the token's position.
@@ -148,8 +179,8 @@ SWARD_FILE_LOCAL void rotate_pairs(const char* label, const ExecutionSpace& spac
   } else {
     constexpr int N = pack_size<Scalar>;
     const bool packable = is_packable<N>(x) && is_packable<N>(cosine) && is_packable<N>(sine);
-    packable ? rotate_packed_pairs<N>(label, space, cosine, sine, heads, x, direction)
-             : rotate_packed_pairs<1>(label, space, cosine, sine, heads, x, direction);
+    packable ? rotate_packed_pairs<N>(label, space, cosine, sine, x, direction)
+             : rotate_packed_pairs<1>(label, space, cosine, sine, x, direction);
   }
 }
 

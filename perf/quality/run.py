@@ -67,13 +67,27 @@ class Row(NamedTuple):
         return self.settings + [f"{setting} from {update}" for update, settings in self.changes for setting in settings]
 
 
-def rows_of(table):
-    """The runs of a table, the first seed of all rows first."""
-    content = tomllib.loads(table.read_text())
+def refuse(table, reason):
+    print(f"run.py: {table}: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
+def read_table(path):
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        refuse(path, error.strerror)
+    except ValueError as error:  # of TOML, and of bytes that are no UTF-8
+        refuse(path, error)
     for key in ("configuration", "run"):
         if key not in content:
-            print(f"run.py: {table}: no table of runs (it names no {key})", file=sys.stderr)
-            sys.exit(2)
+            refuse(path, f"no table of runs (it names no {key})")
+    return content
+
+
+def rows_of(table):
+    """The runs of a table, the first seed of all rows first."""
+    content = read_table(table)
     configuration = (table.parent / content["configuration"]).resolve()
     program, common = content.get("program", "sward"), content.get("set", [])
     rows = [Row(f"{table.stem}/{run['name']}", run.get("program", program), configuration, common + run.get("set", []),

@@ -158,11 +158,13 @@ def draw_rates(lines, cores):
 
 def draw_shares(lines, cores):
     """Weak scaling by tokens of an update on each rank, measured and modelled, a panel a network; then the ratio. Of the
-    most ranks, the shortest sequences and the smallest rank of Grass; the last of measurements of the same counts."""
+    most ranks, the shortest sequences and the smallest rank of Grass, messages in float; the last of measurements of the
+    same counts."""
     machine, bandwidths = model.fit(lines, cores)
     of = lambda key, choose: choose(line[key] for line in lines if line["method"] == "grass")
     chosen = [line for line in lines if line["scaling"] == "weak" and line["ranks"] == of("ranks", max)
-              and line["length"] == of("length", min) and line["grass_rank"] in (0, of("grass_rank", min))]
+              and line["length"] == of("length", min) and line["grass_rank"] in (0, of("grass_rank", min))
+              and line.get("message", "float") == "float"]
     networks = list(dict.fromkeys(line["network"] for line in chosen))
     figure, grid = new_figure(1, len(networks) + 1, 2.7 * (len(networks) + 1), 3.0)
     for axes, network, ratio_colour in zip(grid[0], networks, NETWORK_COLOURS):

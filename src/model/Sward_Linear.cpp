@@ -6,7 +6,7 @@
 #include "Sward_Float8Product.hpp"
 #include "Sward_MatrixProduct.hpp"
 #include "Sward_QuantizeRows.hpp"
-#include "Sward_QuantizeTransposed.hpp"
+#include "Sward_TransposeCodes.hpp"
 
 namespace Sward {
 
@@ -23,8 +23,10 @@ Matrix float8_matrix(const Codes& codes, const Scale& scale, std::size_t rows, s
 }  // namespace
 
 template <class ExecutionSpace, class Scalar>
-Linear<ExecutionSpace, Scalar>::Linear(const Matrix& weight, const Scale& scale, const Workspace& workspace)
-    : weight_(weight), scale_(scale) {
+Linear<ExecutionSpace, Scalar>::Linear(const Matrix& weight, const Scale& scale,
+                                       const typename Workspace::template Vector<Float8>& kept_codes,
+                                       const Workspace& workspace)
+    : weight_(weight), scale_(scale), kept_codes_(kept_codes) {
   require(has_codes, "Sward::Linear", "products in 8 bits are of bfloat16");
   if (weight.extent(0) % float8_extent == 0 && weight.extent(1) % float8_extent == 0) workspace_ = workspace;
 }
@@ -40,10 +42,16 @@ auto Linear<ExecutionSpace, Scalar>::codes_of_gradient(std::size_t tokens) const
 }
 
 template <class ExecutionSpace, class Scalar>
+auto Linear<ExecutionSpace, Scalar>::codes_of_weight() const -> Codes {
+  const auto& codes = kept_codes_.extent(0) > 0 ? kept_codes_ : workspace_->weight;
+  return float8_matrix<Codes>(codes, scale_, weight_.extent(0), weight_.extent(1));
+}
+
+template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::multiply(const ExecutionSpace& space, const Codes& input, int beta,
                                               const Matrix& residual, const Matrix& output) const {
   if constexpr (has_codes) {
-    const auto w = float8_matrix<Codes>(workspace_->weight, scale_, weight_.extent(0), weight_.extent(1));
+    const Codes w = codes_of_weight();
     quantize_rows(space, weight_, w);
     float8_product(space, input, w, static_cast<float>(beta), residual, output);
   }
@@ -65,9 +73,11 @@ template <class ExecutionSpace, class Scalar>
 void Linear<ExecutionSpace, Scalar>::input_gradient(const ExecutionSpace& space, const Codes& output_gradient,
                                                     const Matrix& gradient) const {
   if constexpr (has_codes) {
+    const Codes w = codes_of_weight();
+    if (kept_codes_.extent(0) == 0) quantize_rows(space, weight_, w);
     const auto transpose =
-        float8_matrix<Codes>(workspace_->weight, workspace_->ones, weight_.extent(1), weight_.extent(0));
-    quantize_transposed(space, weight_, scale_, transpose.codes);
+        float8_matrix<Codes>(workspace_->transpose, workspace_->ones, weight_.extent(1), weight_.extent(0));
+    transpose_codes(space, w.codes, transpose.codes);
     float8_product(space, output_gradient, transpose, 0.0F, gradient, gradient);
   }
 }

@@ -19,7 +19,8 @@ struct Float8Workspace {
 
   Vector<Float8> factor;       ///< the input, or the gradient of the output
   Vector<float> factor_scale;  ///< one a token
-  Vector<Float8> weight;       ///< the weight, or its transpose
+  Vector<Float8> weight;       ///< the weight, of linears that do not keep its codes
+  Vector<Float8> transpose;    ///< of the weight, for gradients
   Vector<float> ones;          ///< the scales of a transpose, filled by the owner
 };
 
@@ -27,7 +28,8 @@ struct Float8Workspace {
 ///
 /// Products are taken of what is stored, or in 8 bits: X, W and dY are rounded each time they are used, with a scale of
 /// each row. In dX = dY W the scales of W's rows lie along the sum, so dY takes them; they are kept from the forward
-/// pass. Layers whose W is not a multiple of 16 in both extents stay with what is stored.
+/// pass, and the codes of W too where there is memory for them. Layers whose W is not a multiple of 16 in both extents
+/// stay with what is stored.
 ///
 /// Who makes X or dY may write its codes as well, into codes_of_input or codes_of_gradient, and multiply them next: all
 /// linears of a model share that memory.
@@ -40,8 +42,10 @@ class Linear {
   using Codes = Float8Matrix<typename Arena<ExecutionSpace>::template MatrixView<Float8>, Scale>;
 
   explicit Linear(const Matrix& weight) : weight_(weight) {}
-  /// In 8 bits, where that can be; `scale` has a place for each output. Only for BFloat16.
-  Linear(const Matrix& weight, const Scale& scale, const Workspace& workspace);
+  /// In 8 bits, where that can be; `scale` has a place for each output, `kept_codes` for each element of W, or is
+  /// empty. Only for BFloat16.
+  Linear(const Matrix& weight, const Scale& scale, const typename Workspace::template Vector<Float8>& kept_codes,
+         const Workspace& workspace);
 
   /// Whether products are taken in 8 bits.
   bool is_float8() const { return workspace_.has_value(); }
@@ -69,9 +73,12 @@ class Linear {
  private:
   void multiply(const ExecutionSpace& space, const Codes& input, int beta, const Matrix& residual,
                 const Matrix& output) const;
+  /// With scale_.
+  Codes codes_of_weight() const;
 
   Matrix weight_;
   Scale scale_;
+  typename Workspace::template Vector<Float8> kept_codes_;
   std::optional<Workspace> workspace_;  ///< only of products in 8 bits
 };
 

@@ -138,7 +138,7 @@ class Llama {
   std::vector<Matrix> place_by_group(Arena<ExecutionSpace>& arena, const std::vector<Stack>& stacks) const;
   std::size_t padded_rows(const ParameterInfo& parameter) const;
   std::size_t padded_columns(const ParameterInfo& parameter) const;
-  void plan_linears(Arena<ExecutionSpace>& arena);
+  void plan_linears(Arena<ExecutionSpace>& arena, bool keeps_codes);
   void plan_activations(Arena<ExecutionSpace>& arena, Recompute recompute);
   void plan_gradients(Arena<ExecutionSpace>& arena);
   /// Activations: a row of `columns` elements for each token.

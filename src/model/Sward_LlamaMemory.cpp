@@ -60,7 +60,8 @@ Llama<ExecutionSpace, Scalar>::Llama(Arena<ExecutionSpace>& arena, const LlamaSh
       groups_(group_parameters(parameters_)),
       width_(padded_width<Scalar>(shape.intermediate_size)) {
   plan_weights(arena, storage);
-  plan_linears(arena);
+  // The codes of weights too are kept for the backward pass where nothing is computed again.
+  plan_linears(arena, batch.training && recompute == Recompute::none && storage == WeightStorage::whole);
   plan_activations(arena, recompute);
   if (batch.training) plan_gradients(arena);
 }
@@ -181,7 +182,7 @@ auto Llama<ExecutionSpace, Scalar>::plan_tokens(Arena<ExecutionSpace>& arena, co
 }
 
 template <class ExecutionSpace, class Scalar>
-void Llama<ExecutionSpace, Scalar>::plan_linears(Arena<ExecutionSpace>& arena) {
+void Llama<ExecutionSpace, Scalar>::plan_linears(Arena<ExecutionSpace>& arena, bool keeps_codes) {
   constexpr BlockKind kind = BlockKind::workspace;
   const auto hidden = static_cast<std::size_t>(shape_.hidden_size);
   const auto width = static_cast<std::size_t>(width_);
@@ -191,14 +192,17 @@ void Llama<ExecutionSpace, Scalar>::plan_linears(Arena<ExecutionSpace>& arena) {
     const std::size_t weights = hidden * std::max(2 * width, query_key_value);
     float8_ = {arena.template vector<Float8>("factor in 8 bits", kind, batch_.tokens() * features),
                arena.template vector<float>("scales of the factor in 8 bits", kind, batch_.tokens()),
-               arena.template vector<Float8>("weight in 8 bits", kind, weights),
+               arena.template vector<Float8>("weight in 8 bits", kind, keeps_codes ? 0 : weights),
+               arena.template vector<Float8>("transposed weight in 8 bits", kind, batch_.training ? weights : 0),
                arena.template vector<float>("scales of a transposed weight in 8 bits", kind, std::max(width, hidden))};
   }
   const auto linear = [&](int parameter, std::size_t rows, std::size_t columns) {
     const Matrix stack(padded_weight(parameter).data(), rows, columns);
     if (!batch_.float8) return Linear<ExecutionSpace, Scalar>(stack);
-    const std::string label = parameters_[static_cast<std::size_t>(parameter)].name + " scales in 8 bits";
-    return Linear<ExecutionSpace, Scalar>(stack, arena.template vector<float>(label, kind, rows), float8_);
+    const std::string label = parameters_[static_cast<std::size_t>(parameter)].name + " in 8 bits";
+    const auto scales = arena.template vector<float>(label + ": scales", kind, rows);
+    const auto codes = arena.template vector<Float8>(label, BlockKind::activation, keeps_codes ? rows * columns : 0);
+    return Linear<ExecutionSpace, Scalar>(stack, scales, codes, float8_);
   };
   for (const Block& block : blocks_)
     linears_.push_back({linear(block.query, query_key_value, hidden), linear(block.output, hidden, hidden),

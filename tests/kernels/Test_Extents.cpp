@@ -20,7 +20,6 @@
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_QuantizeRows.hpp"
-#include "Sward_QuantizeTransposed.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
 #include "Sward_RotaryAttention.hpp"
@@ -31,6 +30,7 @@
 #include "Sward_SelectionMemory.hpp"
 #include "Sward_SquaredNorms.hpp"
 #include "Sward_SwigluProduct.hpp"
+#include "Sward_TransposeCodes.hpp"
 #include "Sward_UnpackShares.hpp"
 #include "Sward_Views.hpp"
 
@@ -175,10 +175,10 @@ std::vector<Case> of_small_kernels() {
        [](const Space& s) { quantize_rows(s, of(4, 16), codes(4, 16, 3)); }},
       {"quantize_rows: f has extents (15), wanted (16)",
        [](const Space& s) { quantize_rows(s, of(4, 16), list(15), codes(4, 16, 4)); }},
-      {"quantize_transposed: s has extents (3), wanted (4)",
-       [](const Space& s) { quantize_transposed(s, of(4, 16), list(3), Matrix<Float8, Space>("Q", 16, 4)); }},
-      {"quantize_transposed: Q has extents (4, 16), wanted (16, 4)",
-       [](const Space& s) { quantize_transposed(s, of(4, 16), list(4), Matrix<Float8, Space>("Q", 4, 16)); }},
+      {"transpose_codes: Q has extents (4, 16), wanted (16, 4)",
+       [](const Space& s) {
+         transpose_codes(s, Matrix<Float8, Space>("C", 4, 16), Matrix<Float8, Space>("Q", 4, 16));
+       }},
       {"float8_product: A has extents (5, 16), wanted (4, 16)",
        [](const Space& s) { float8_product(s, codes(5, 16, 5), codes(16, 16, 16), 0, halves(4, 16), halves(4, 16)); }},
       {"float8_product: B has extents (16, 32), wanted (16, 16)",

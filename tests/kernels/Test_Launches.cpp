@@ -28,7 +28,6 @@
 #include "Sward_ProjectProduct.hpp"
 #include "Sward_ProjectRows.hpp"
 #include "Sward_QuantizeRows.hpp"
-#include "Sward_QuantizeTransposed.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
@@ -44,6 +43,7 @@
 #include "Sward_SwigluCodes.hpp"
 #include "Sward_SwigluProduct.hpp"
 #include "Sward_TestSpaces.hpp"
+#include "Sward_TransposeCodes.hpp"
 #include "Sward_UnpackShares.hpp"
 
 // The contract of every kernel, seen through Kokkos Tools: labels with our prefix, launches on the instance that was
@@ -94,6 +94,7 @@ struct Operands {
   Matrix<BFloat16, Space> halves = random_matrix<BFloat16, Space>(16, 16, 20);
   Float8Matrix<Matrix<Float8, Space>, Vector<float, Space>> in_8_bits{Matrix<Float8, Space>("codes", 16, 16),
                                                                       Vector<float, Space>("scale", 16)};
+  Matrix<Float8, Space> transposed_codes{"transposed codes", 16, 16};
   Vector<float, Space> powers = make_vector<float, Space>(16, [](std::size_t) { return 0.5; });
 };
 
@@ -191,7 +192,7 @@ void call_basic_kernels(const Space& space, const Operands<Space>& x) {
   matrix_product(space, Transpose::yes, Transpose::no, 1.0F, x.a, x.b, 0.0F, x.square);
   quantize_rows(space, x.halves, x.in_8_bits);
   quantize_rows(space, x.halves, x.powers, x.in_8_bits);
-  quantize_transposed(space, x.halves, x.in_8_bits.scale, x.in_8_bits.codes);
+  transpose_codes(space, x.in_8_bits.codes, x.transposed_codes);
   float8_product(space, x.in_8_bits, x.in_8_bits, 1, x.halves, x.halves);
 }
 

@@ -16,20 +16,24 @@ using Space = Kokkos::DefaultExecutionSpace;
 using Operand = Matrix<BFloat16, Space>;
 using Host = Matrix<double, Kokkos::HostSpace>;
 
-/// A layer in 8 bits with memory of its own.
+/// A layer in 8 bits with memory of its own, which keeps the codes of its weight or makes them again.
 struct Float8Layer {
-  Float8Layer(const Operand& weight, std::size_t tokens)
+  Float8Layer(const Operand& weight, std::size_t tokens, bool keeps_codes = true)
       : scale("scale", weight.extent(0)),
         factor("factor", tokens * std::max(weight.extent(0), weight.extent(1))),
         factor_scale("factor scale", tokens),
-        codes("weight", weight.size()),
+        codes(poisoned_vector<Float8, Space>(keeps_codes ? 0 : weight.size())),
+        transpose(poisoned_vector<Float8, Space>(weight.size())),
+        kept(poisoned_vector<Float8, Space>(keeps_codes ? weight.size() : 0)),
         ones(make_vector<float, Space>(weight.extent(1), [](std::size_t) { return 1.0; })),
-        linear(weight, scale, {factor, factor_scale, codes, ones}) {}
+        linear(weight, scale, kept, {factor, factor_scale, codes, transpose, ones}) {}
 
   Vector<float, Space> scale;
   Vector<Float8, Space> factor;
   Vector<float, Space> factor_scale;
   Vector<Float8, Space> codes;
+  Vector<Float8, Space> transpose;
+  Vector<Float8, Space> kept;
   Vector<float, Space> ones;
   Linear<Space, BFloat16> linear;
 };
@@ -158,6 +162,22 @@ TEST(Linear, OfOtherExtentsStaysInBFloat16) {
   }
 }
 
+// What other layers leave in the workspace between the two passes must not matter.
+TEST(Linear, GivesTheSameGradientWhetherItKeepsItsCodes) {
+  const std::size_t tokens = 19, outputs = 64, inputs = 144;
+  const Operand weight = uneven(outputs, inputs, 1), gradient = uneven(tokens, outputs, 2);
+  const Operand ignored = poisoned_matrix<BFloat16, Space>(tokens, outputs);
+  const auto gradient_of = [&](const Float8Layer& layer) {
+    const Operand result = poisoned_matrix<BFloat16, Space>(tokens, inputs);
+    layer.linear.forward(Space(), uneven(tokens, inputs, 3), ignored);
+    Kokkos::deep_copy(layer.codes, Float8(1.0F));
+    Kokkos::deep_copy(layer.transpose, Float8(1.0F));
+    layer.linear.input_gradient(Space(), gradient, result);
+    return result;
+  };
+  EXPECT_TRUE(all_close(gradient_of({weight, tokens, true}), gradient_of({weight, tokens, false}), 0, 0));
+}
+
 TEST(Linear, RefusesWhatTheWorkspaceHasNoRoomFor) {
   const Operand weight = uneven(32, 48, 1);
   const Float8Layer layer(weight, 2);
@@ -168,7 +188,7 @@ TEST(Linear, RefusesWhatTheWorkspaceHasNoRoomFor) {
 TEST(Linear, OfFloatsIsNotIn8Bits) {
   const Matrix<float, Space> weight("weight", 16, 16);
   const Vector<float, Space> scale("scale", 16);
-  EXPECT_THROW((Linear<Space, float>(weight, scale, {})), std::invalid_argument);
+  EXPECT_THROW((Linear<Space, float>(weight, scale, {}, {})), std::invalid_argument);
 }
 
 }  // namespace

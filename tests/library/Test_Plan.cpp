@@ -96,21 +96,29 @@ TEST(Plan, CountsTheWorkspaceAsByHand) {
 }
 
 TEST(Plan, CountsProductsIn8BitsAsByHand) {
-  Configuration configuration = small_configuration(true);
-  configuration.precision = Precision::bfloat16;
-  auto stored = by_kind(plan_of(configuration).arena);
-  configuration.precision = Precision::float8;
-  auto in_8_bits = by_kind(plan_of(configuration).arena);
-  for (const std::string kind : {"weights", "optimizer_states", "gradients", "activations"})
-    EXPECT_EQ(in_8_bits[kind], stored[kind]) << kind;
-  // The intermediate size in whole units of 64; codes of a factor and of a weight, and floats: scales of tokens, of the
-  // outputs of all linears, of a transpose.
+  // The intermediate size in whole units of 64; codes of a factor and of a transposed weight, and floats: scales of
+  // tokens, of the outputs of all linears, of a transpose.
   constexpr std::size_t width = (f + 63) / 64 * 64;
   const auto blocks = [](std::size_t bytes) { return (bytes + one_block - 1) / one_block * one_block; };
   const std::size_t widest = std::max(2 * width, 3 * h);
-  EXPECT_EQ(in_8_bits["workspace"] - stored["workspace"],
-            blocks(t * widest) + blocks(4 * t) + blocks(h * widest) + blocks(4 * std::max(width, h)) +
-                layers * (blocks(4 * 3 * h) + blocks(4 * 2 * width) + 2 * blocks(4 * h)));
+  const std::size_t workspace = blocks(t * widest) + blocks(4 * t) + blocks(h * widest) +
+                                blocks(4 * std::max(width, h)) +
+                                layers * (blocks(4 * 3 * h) + blocks(4 * 2 * width) + 2 * blocks(4 * h));
+  const std::size_t codes = layers * (blocks(3 * h * h) + blocks(h * h) + blocks(2 * width * h) + blocks(h * width));
+  for (const auto recompute : {Recompute::none, Recompute::attention, Recompute::block}) {
+    const bool keeps_codes = recompute == Recompute::none;
+    Configuration configuration = small_configuration(true);
+    configuration.recompute = recompute;
+    configuration.precision = Precision::bfloat16;
+    auto stored = by_kind(plan_of(configuration).arena);
+    configuration.precision = Precision::float8;
+    auto in_8_bits = by_kind(plan_of(configuration).arena);
+    for (const std::string kind : {"weights", "optimizer_states", "gradients"})
+      EXPECT_EQ(in_8_bits[kind], stored[kind]) << kind;
+    EXPECT_EQ(in_8_bits["activations"] - stored["activations"], keeps_codes ? codes : 0);
+    // Where codes are not kept, those of one weight at a time.
+    EXPECT_EQ(in_8_bits["workspace"] - stored["workspace"], workspace + (keeps_codes ? 0 : blocks(h * widest)));
+  }
 }
 
 TEST(Plan, CountsMessagesByLayerAsByHand) {

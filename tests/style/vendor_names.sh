@@ -31,6 +31,7 @@ src/checkpoint/Sward_ProductChoices.cpp          cublaslt_.*                   c
 kernels/base/Sward_BFloat16.hpp                  asm|__CUDA_ARCH__             one instruction rounds
 kernels/base/Sward_Float8.hpp                    asm|__CUDA_ARCH__             one instruction rounds two
 kernels/base/Sward_Pack.hpp                      asm|__CUDA_ARCH__             one instruction rounds two
+kernels/matrix/Sward_TransposeCodes.hpp          __CUDA_ARCH__                 bytes of two words by one instruction
 kernels/matrix/Sward_RowCodes.hpp                __CUDA_ARCH__                 maxima of two, and of a warp, by one instruction
 kernels/base/Sward_Exponential.hpp               asm|__CUDA_ARCH__             two instructions for a rough exponential
 kernels/base/Sward_FileLocal.hpp                 __CUDACC__                    nvcc alone needs file-local kernels
