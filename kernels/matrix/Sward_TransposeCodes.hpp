@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "Sward_Check.hpp"
 #include "Sward_Float8.hpp"
@@ -48,6 +49,12 @@ struct CodeTile {
   static constexpr int packs_of_a_row = columns / pack;
   static constexpr int packs_of_a_column = rows / pack;
   static constexpr int threads = words * packs_of_a_row;
+
+  /// Tiles that such a matrix is divided into.
+  static int tiles_down(std::size_t rows_of_all) { return (static_cast<int>(rows_of_all) + rows - 1) / rows; }
+  static int tiles_across(std::size_t columns_of_all) {
+    return (static_cast<int>(columns_of_all) + columns - 1) / columns;
+  }
 
   /// Columns are turned by a pack against those of the pack before, so that neither the threads that write words of
   /// four rows nor those that read packs of a column meet in a bank.
@@ -116,10 +123,9 @@ struct TransposeTileOfCodes {
 template <class ExecutionSpace, class Input, class Output>
 void transpose_tiles_of_codes(const ExecutionSpace& space, const Input& input, const Output& output) {
   using Kernel = TransposeTileOfCodes<ExecutionSpace, Input, Output>;
-  const int tiles_down = (static_cast<int>(input.extent(0)) + CodeTile::rows - 1) / CodeTile::rows;
-  const int tiles_across = (static_cast<int>(input.extent(1)) + CodeTile::columns - 1) / CodeTile::columns;
-  Kokkos::parallel_for("Sward::transpose_codes", Kernel::policy(space, tiles_down * tiles_across),
-                       Kernel{input, output, tiles_across});
+  const int tiles_across = CodeTile::tiles_across(input.extent(1));
+  const int tiles = CodeTile::tiles_down(input.extent(0)) * tiles_across;
+  Kokkos::parallel_for("Sward::transpose_codes", Kernel::policy(space, tiles), Kernel{input, output, tiles_across});
 }
 
 /// One tile by loops, whose elements stay in a cache between the reads of neighbours.
@@ -142,10 +148,9 @@ struct TransposeCodesInLoops {
 /// transpose_codes of any layout.
 template <class ExecutionSpace, class Input, class Output>
 void transpose_codes_in_loops(const ExecutionSpace& space, const Input& input, const Output& output) {
-  const int tiles_down = (static_cast<int>(input.extent(0)) + CodeTile::rows - 1) / CodeTile::rows;
-  const int tiles_across = (static_cast<int>(input.extent(1)) + CodeTile::columns - 1) / CodeTile::columns;
-  Kokkos::parallel_for("Sward::transpose_codes",
-                       Kokkos::RangePolicy<ExecutionSpace>(space, 0, tiles_down * tiles_across),
+  const int tiles_across = CodeTile::tiles_across(input.extent(1));
+  const int tiles = CodeTile::tiles_down(input.extent(0)) * tiles_across;
+  Kokkos::parallel_for("Sward::transpose_codes", Kokkos::RangePolicy<ExecutionSpace>(space, 0, tiles),
                        TransposeCodesInLoops<Input, Output>{input, output, tiles_across});
 }
 
