@@ -12,6 +12,9 @@
 
 namespace Sward {
 
+/// In place of codes that are not wanted.
+struct NoCodes {};
+
 /// Kernels that hold rows in registers: a row is shared by `sharing` threads with their lanes, by all of a team or by
 /// one of a team that has a row for each thread. A lane holds packs of N, from its first column on, `step` columns
 /// apart. On hosts a team is one thread with one lane.
@@ -165,18 +168,23 @@ KOKKOS_INLINE_FUNCTION float row_scale(const typename Teams::Team& team, int lan
   return float8_scale(Kokkos::bit_cast<float>(largest));
 }
 
+/// Writes the codes of a pack divided by the scale whose inverse this is.
+template <class T, int N>
+KOKKOS_INLINE_FUNCTION void store_pack_codes(Pack<T, N>& x, float inverse, Float8* target) {
+  forget_conversions(x);
+  auto quotients = convert_pack<float>(x);
+  SWARD_UNROLL
+  for (int e = 0; e < N; ++e) quotients[e] *= inverse;
+  store_pack(convert_pack<Float8>(quotients), target);
+}
+
 /// Writes the codes of what this lane holds, from its `first` column on, into a row of so many columns.
 template <int step, class T, int N, int count>
 KOKKOS_INLINE_FUNCTION void store_codes(Pack<T, N> (&x)[count], float scale, Float8* row, int first, int columns) {
   const float inverse = 1 / scale;
   SWARD_UNROLL
   for (int k = 0; k < count; ++k) {
-    if (first + k * step >= columns) continue;
-    forget_conversions(x[k]);
-    auto quotients = convert_pack<float>(x[k]);
-    SWARD_UNROLL
-    for (int e = 0; e < N; ++e) quotients[e] *= inverse;
-    store_pack(convert_pack<Float8>(quotients), row + first + k * step);
+    if (first + k * step < columns) store_pack_codes(x[k], inverse, row + first + k * step);
   }
 }
 

@@ -14,9 +14,6 @@
 
 namespace Sward {
 
-/// In place of codes that are not wanted.
-struct NoCodes {};
-
 /// A row of rms_norm, with its codes where they are wanted. No lambda, for the reason given in Sward_QuantizeRows.hpp.
 template <int N, int count, class ExecutionSpace, class Input, class Weight, class InverseRms, class Output,
           class Codes>

@@ -8,36 +8,14 @@
 #include "Sward_Attention.hpp"
 #include "Sward_AttentionBackward.hpp"
 #include "Sward_Operands.hpp"
+#include "Sward_PackedColumns.hpp"
+#include "Sward_PackedGradient.hpp"
 #include "Sward_RotaryEmbedding.hpp"
 #ifdef KOKKOS_ENABLE_CUDA
 #include "Sward_ShortAttention.hpp"
 #endif
 
 namespace Sward {
-
-/// Columns of a matrix of queries, keys and values side by side.
-template <class Packed>
-auto packed_columns(const Packed& packed, int first, int count) {
-  return Kokkos::subview(packed, Kokkos::ALL, std::pair<int, int>(first, first + count));
-}
-template <class Packed>
-auto queries_of(const AttentionShape& shape, const Packed& packed) {
-  return packed_columns(packed, 0, shape.query_columns());
-}
-template <class Packed>
-auto keys_of(const AttentionShape& shape, const Packed& packed) {
-  return packed_columns(packed, shape.query_columns(), shape.key_value_columns());
-}
-template <class Packed>
-auto values_of(const AttentionShape& shape, const Packed& packed) {
-  return packed_columns(packed, shape.query_columns() + shape.key_value_columns(), shape.key_value_columns());
-}
-/// Queries and keys, all of whose heads are rotated alike.
-template <class Packed>
-auto rotated_of(const AttentionShape& shape, const Packed& packed) {
-  return packed_columns(packed, 0, shape.query_columns() + shape.key_value_columns());
-}
-inline int rotated_heads(const AttentionShape& shape) { return shape.heads + shape.key_value_heads; }
 
 /// Throws unless tables, packed queries, keys and values, and outputs are those of the shape: before anything is
 /// rotated, since packed would not be what it was.
@@ -107,14 +85,15 @@ void rotary_attention(const ExecutionSpace& space, const AttentionShape& shape, 
 }
 
 /// Gradient of rotary_attention with respect to the queries, keys and values before their rotation, overwritten in
-/// packed_gradient. `delta` is workspace, b x heads.
+/// packed_gradient. `delta` is workspace, b x heads. `copies` of that gradient are written besides.
 template <class ExecutionSpace, class FirstKeys, class Table, class Packed, class Output, class LogSumExp,
-          class OutputGradient, class Delta, class PackedGradient>
+          class OutputGradient, class Delta, class PackedGradient,
+          class Copies = PackedGradientCopies<ExecutionSpace, ElementOf<PackedGradient>>>
 void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape& shape, const FirstKeys& first_keys,
                                const Table& cosine, const Table& sine, const Packed& packed, const Output& output,
                                const LogSumExp& logsumexp, const OutputGradient& output_gradient, const Delta& delta,
                                const PackedGradient& packed_gradient,
-                               const AttentionWorkspace<ExecutionSpace>& workspace) {
+                               const AttentionWorkspace<ExecutionSpace>& workspace, const Copies& copies = {}) {
   static_assert(are_inputs<ExecutionSpace, Table, Packed, Output, LogSumExp, OutputGradient>() &&
                 are_outputs<ExecutionSpace, Delta, PackedGradient>());
   static_assert(Packed::rank() == 2 && PackedGradient::rank() == 2,
@@ -128,6 +107,7 @@ void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape
   require_token_rows(function, "delta", delta, shape, shape.heads);
   require_token_rows(function, "packed_gradient", packed_gradient, shape,
                      shape.query_columns() + 2 * shape.key_value_columns());
+  check_packed_copies(function, shape, copies);
   if constexpr (may_be_short_attention<ExecutionSpace, FirstKeys, Packed>) {
     if (uses_short_attention(shape, packed, output)) {
       auto strided = short_attention_shape(shape, packed, output);
@@ -136,14 +116,14 @@ void rotary_attention_backward(const ExecutionSpace& space, const AttentionShape
       const Kokkos::Profiling::ScopedRegion region("Sward::attention_backward::short");
       short_attention_backward(space.cuda_stream(), strided, packed.data(), cosine.data(), sine.data(), output.data(),
                                logsumexp.data(), output_gradient.data(), packed_gradient.data());
-      return;
+      return finish_packed_gradient(space, shape, false, cosine, sine, packed_gradient, copies);
     }
   }
   attention_backward(space, shape, first_keys, queries_of(shape, packed), keys_of(shape, packed),
                      values_of(shape, packed), output, logsumexp, output_gradient, delta,
                      queries_of(shape, packed_gradient), keys_of(shape, packed_gradient),
                      values_of(shape, packed_gradient), workspace);
-  rotary_embedding_backward(space, cosine, sine, rotated_heads(shape), rotated_of(shape, packed_gradient));
+  finish_packed_gradient(space, shape, true, cosine, sine, packed_gradient, copies);
 }
 
 }  // namespace Sward

@@ -185,13 +185,17 @@ class Llama {
   void recompute_block(const ExecutionSpace& space, std::size_t layer);
 
   void head(const ExecutionSpace& space, double loss_scale, Sink* sink);
-  /// Columns of the hidden state's gradient for the layer's last matrix.
-  Slice down_columns(std::size_t layer, Sink& sink) const;
+  /// The columns of its output's gradient that the sink wants for a matrix.
+  Slice output_columns(int parameter, Sink& sink) const;
   /// Adds the gradient of a norm's input, from gradients_.normed, to that of the hidden state, or overwrites that.
   void backward_norm(const ExecutionSpace& space, int norm, const Matrix& input, const Vector<Value>& inverse_rms,
                      bool adds_to_hidden, Sink& sink, const RmsNormColumns<ExecutionSpace, Scalar>& wanted) const;
   /// From gradients_.hidden to gradients_.normed; gate and up become their gradients.
   void input_gradient_of_mlp(const ExecutionSpace& space, const Linears& linears, const Matrix& gate_up) const;
+  /// From gradients_.output to gradients_.normed, by way of gradients_.query_key_value, of which the slices are
+  /// written; if there are all of them, it need not hold anything behind this.
+  void input_gradient_of_attention(const ExecutionSpace& space, std::size_t layer,
+                                   const PackedSlices<ExecutionSpace, Scalar>& slices) const;
   /// Takes the columns of the hidden state's gradient that were written for its own last matrix, and returns those that
   /// it wrote for the matrix which the pass comes to next.
   Slice backward_mlp(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);

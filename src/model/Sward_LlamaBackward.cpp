@@ -38,8 +38,8 @@ void Llama<ExecutionSpace, Scalar>::recompute_block(const ExecutionSpace& space,
 }
 
 template <class ExecutionSpace, class Scalar>
-auto Llama<ExecutionSpace, Scalar>::down_columns(std::size_t layer, Sink& sink) const -> Slice {
-  return sink.wanted_columns(blocks_[layer].down, GradientFactor::output_gradient, batch_.tokens());
+auto Llama<ExecutionSpace, Scalar>::output_columns(int parameter, Sink& sink) const -> Slice {
+  return sink.wanted_columns(parameter, GradientFactor::output_gradient, batch_.tokens());
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -79,12 +79,38 @@ auto Llama<ExecutionSpace, Scalar>::backward_mlp(const ExecutionSpace& space, st
   input_gradient_of_mlp(space, linears_[layer], m.gate_up);
   const Slice of_gate = sink.wanted_columns(block.gate, GradientFactor::input, batch_.tokens());
   const Slice of_up = sink.wanted_columns(block.up, GradientFactor::input, batch_.tokens());
-  const Slice of_output = sink.wanted_columns(block.output, GradientFactor::output_gradient, batch_.tokens());
+  const Slice of_output = output_columns(block.output, sink);
   backward_norm(space, block.mlp_norm, m.input, m.inverse_rms, true, sink, {of_output, {of_gate, of_up}});
   deliver(sink, block.gate, GradientFactor::input, of_gate, gate_of(m.gate_up), m.normed);
   deliver(sink, block.up, GradientFactor::input, of_up, up_of(m.gate_up), m.normed);
   sink.complete(block.mlp_norm);
   return of_output;
+}
+
+template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::input_gradient_of_attention(
+    const ExecutionSpace& space, std::size_t layer, const PackedSlices<ExecutionSpace, Scalar>& slices) const {
+  const AttentionActivations& a = attention_of(layer);
+  const Gradients& g = gradients_;
+  const auto& linear = linears_[layer].query_key_value;
+  const auto run_attention = [&](const auto& copies) {
+    with_first_keys([&](const auto& first_keys) {
+      rotary_attention_backward(space, attention_shape(), first_keys, cosine_, sine_, a.query_key_value, a.output,
+                                a.logsumexp, g.output, g.delta, g.query_key_value, attention_workspace_, copies);
+    });
+  };
+  if constexpr (Linear<ExecutionSpace, Scalar>::has_codes) {
+    if (linear.is_float8()) {
+      using Codes = typename Linear<ExecutionSpace, Scalar>::Codes;
+      using Scale = typename Linear<ExecutionSpace, Scalar>::Scale;
+      const Codes codes = linear.codes_of_gradient(batch_.tokens());
+      run_attention(PackedGradientCopies<ExecutionSpace, Scalar, Scale, Codes>{slices, linear.weight_scale(), codes,
+                                                                               !slices.has_all()});
+      return linear.input_gradient(space, codes, g.normed);
+    }
+  }
+  run_attention(PackedGradientCopies<ExecutionSpace, Scalar>{slices, {}, {}});
+  linear.input_gradient(space, g.query_key_value, g.normed);
 }
 
 template <class ExecutionSpace, class Scalar>
@@ -95,16 +121,17 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const Gradients& g = gradients_;
   deliver(sink, block.output, GradientFactor::output_gradient, hidden_columns, g.hidden, a.output);
   linears_[layer].output.input_gradient(space, g.hidden, g.output);
+  const PackedSlices<ExecutionSpace, Scalar> slices = {
+      output_columns(block.query, sink), output_columns(block.key, sink), output_columns(block.value, sink)};
+  input_gradient_of_attention(space, layer, slices);
   const AttentionShape shape = attention_shape();
-  with_first_keys([&](const auto& first_keys) {
-    rotary_attention_backward(space, shape, first_keys, cosine_, sine_, a.query_key_value, a.output, a.logsumexp,
-                              g.output, g.delta, g.query_key_value, attention_workspace_);
-  });
-  deliver(sink, block.query, Matrix(queries_of(shape, g.query_key_value)), a.normed);
-  deliver(sink, block.key, Matrix(keys_of(shape, g.query_key_value)), a.normed);
-  deliver(sink, block.value, Matrix(values_of(shape, g.query_key_value)), a.normed);
-  linears_[layer].query_key_value.input_gradient(space, g.query_key_value, g.normed);
-  const Slice of_down = layer > 0 ? down_columns(layer - 1, sink) : Slice();
+  const auto deliver_columns = [&](int parameter, const Slice& slice, const Matrix& gradient) {
+    deliver(sink, parameter, GradientFactor::output_gradient, slice, gradient, a.normed);
+  };
+  deliver_columns(block.query, slices.query, queries_of(shape, g.query_key_value));
+  deliver_columns(block.key, slices.key, keys_of(shape, g.query_key_value));
+  deliver_columns(block.value, slices.value, values_of(shape, g.query_key_value));
+  const Slice of_down = layer > 0 ? output_columns(blocks_[layer - 1].down, sink) : Slice();
   backward_norm(space, block.attention_norm, hidden_[layer], a.inverse_rms, true, sink, {of_down, {}});
   sink.complete(block.attention_norm);
   return of_down;
@@ -116,7 +143,7 @@ void Llama<ExecutionSpace, Scalar>::forward_backward(const ExecutionSpace& space
   forward_blocks(space);
   head(space, loss_scale, &sink);
   if (head_ != embedding_) sink.complete(head_);
-  Slice hidden_columns = down_columns(blocks_.size() - 1, sink);
+  Slice hidden_columns = output_columns(blocks_.back().down, sink);
   backward_norm(space, final_norm_, hidden_.back(), final_inverse_rms_, false, sink, {hidden_columns, {}});
   sink.complete(final_norm_);
   for (std::size_t layer = blocks_.size(); layer-- > 0;) {

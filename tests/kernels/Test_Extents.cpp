@@ -313,6 +313,33 @@ std::vector<Case> of_attention() {
   return cases;
 }
 
+/// Of the same 8 tokens, whose gradient has 12 + 6 + 6 columns; the slices' memory is never touched.
+std::vector<Case> of_packed_gradient() {
+  using Slice = ColumnSlice<Space, float>;
+  using Copies = PackedGradientCopies<Space, float, Vector<float, Space>, Codes>;
+  const auto slice = [](std::size_t tokens, std::size_t columns) {
+    return Slice{Slice::Columns(nullptr, 3), Slice::Values(nullptr, tokens, columns)};
+  };
+  const auto with = [](const std::string& message, const Copies& copies) {
+    return Case{message, [=](const Space& s) {
+                  rotary_attention_backward(s, AttentionOperands::shape, WholeSequence(), of(4, 3), of(4, 3), of(8, 24),
+                                            of(8, 12), of(8, 2), of(8, 12), of(8, 2), of(8, 24), {}, copies);
+                }};
+  };
+  const std::string function = "rotary_attention_backward: ";
+  const auto right = codes(8, 24, 8);
+  return {
+      with(function + "wanted columns of queries has extents (7, 3), wanted (8, 3)",
+           {{slice(7, 3), {}, {}}, list(24), right}),
+      with(function + "wanted columns of keys has extents (8, 4), wanted (8, 3)",
+           {{{}, slice(8, 4), {}}, list(24), right}),
+      with(function + "wanted columns of values has extents (8, 2), wanted (8, 3)",
+           {{{}, {}, slice(8, 2)}, list(24), right}),
+      with(function + "factors has extents (23), wanted (24)", {{}, list(23), right}),
+      with(function + "codes has extents (8, 25), wanted (8, 24)", {{}, list(24), codes(8, 25, 8)}),
+  };
+}
+
 std::string refusal_of(const Case& wrong) {
   try {
     wrong.call(Space());
@@ -335,6 +362,7 @@ TEST(Extents, AreNamedByUpdates) { all_are_refused(of_updates()); }
 TEST(Extents, AreNamedBySmallKernels) { all_are_refused(of_small_kernels()); }
 TEST(Extents, AreNamedByTransformers) { all_are_refused(of_transformers()); }
 TEST(Extents, AreNamedByAttention) { all_are_refused(of_attention()); }
+TEST(Extents, AreNamedByPackedGradients) { all_are_refused(of_packed_gradient()); }
 
 }  // namespace
 }  // namespace Sward::Test

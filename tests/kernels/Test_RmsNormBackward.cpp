@@ -7,6 +7,7 @@
 #include "Sward_AllClose.hpp"
 #include "Sward_BFloat16.hpp"
 #include "Sward_CentralDifferences.hpp"
+#include "Sward_OwnedSlice.hpp"
 #include "Sward_RandomViews.hpp"
 #include "Sward_RmsNorm.hpp"
 #include "Sward_RmsNormBackward.hpp"
@@ -116,26 +117,6 @@ TYPED_TEST(RmsNormBackward, AgreesWithDefinition) {
     agrees_with_definition<BFloat16, TypeParam>(rows, columns, tolerance_bfloat);
   }
 }
-
-/// Memory for a slice of every `step`th column, some of them twice.
-template <class Scalar, class Space>
-struct OwnedSlice {
-  Vector<int, Space> columns;
-  Matrix<Scalar, Space> values;
-
-  OwnedSlice(std::size_t rows, std::size_t extent, std::size_t step)
-      : columns(make_vector<int, Space>(
-            (extent + step - 1) / step,
-            [=](std::size_t s) { return static_cast<int>(s % 5 == 1 ? s - 1 : s) * static_cast<int>(step); })),
-        values(poisoned_matrix<Scalar, Space>(rows, columns.extent(0))) {}
-  ColumnSlice<Space, Scalar> slice() const { return {columns, values}; }
-  auto expected(const Matrix<Scalar, Space>& whole) const {
-    const auto numbers = to_host(columns);
-    const auto from = to_host(whole);
-    return make_matrix<Scalar, Kokkos::HostSpace>(values.extent(0), values.extent(1),
-                                                  [&](std::size_t i, std::size_t s) { return from(i, numbers(s)); });
-  }
-};
 
 /// Slices hold the bits of the whole results, and change none of these.
 template <class Scalar, class Space>

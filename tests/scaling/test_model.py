@@ -17,7 +17,8 @@ def made_lines(machine, bandwidths):
         for ranks in (1, 2, 4):
             for grass_rank in (0, 8):
                 line = SHAPE | dict(length=32, tokens=256 * ranks, ranks=ranks, network=network, grass_rank=grass_rank,
-                                    sequences=8, micro=8, messages=model.messages_of(SHAPE, grass_rank))
+                                    sequences=8, micro=8, precision="float",
+                                    messages=model.messages_of(SHAPE, grass_rank))
                 step = model.step_of_line(line)
                 message = lambda size: model.message_seconds(size, ranks, machine.latency, bandwidth)
                 line["local_seconds"] = model.local_seconds(step, machine, ranks)
@@ -43,13 +44,17 @@ class Model(unittest.TestCase):
         self.assertEqual(model.message_seconds(1000, 4, 0.5, 100), 3 + 15)
 
     def test_hides_messages_behind_the_layers_below(self):
-        step = model.Step(1, [10, 10, 10], [4, 4, 0])  # of 4 bytes and 1 element each
+        step = model.Step(1, [10, 10, 10], [4, 4, 0], update_bytes=6)
         one_each = lambda size: size
-        passes = 30 + 2 * model.BYTES_OF_UPDATE
+        passes = 30 + 6
         self.assertEqual(model.step_seconds(step, model.Machine(1, 1), 2, one_each), passes)
         self.assertEqual(model.step_seconds(step, model.Machine(1, 1, overlap=0), 2, one_each), passes + 8)
         slow = lambda size: 10 * size
         self.assertEqual(model.step_seconds(step, model.Machine(1, 1), 2, slow), passes - 20 + 80)
+
+    def test_an_update_moves_weight_moments_and_gradient(self):
+        self.assertEqual(model.bytes_of_update(dict(precision="float")), 2 * 4 + 2 * 2 * 4 + 4)
+        self.assertEqual(model.bytes_of_update(dict(precision="float8", state="int8")), 2 * 2 + 2 * 2 * 1 + 4)
 
     def test_all_passes_but_the_last_come_before_the_messages(self):
         whole = model.step_of(SHAPE, 32, 256, [0, 0, 0, 0, 0])
