@@ -81,8 +81,9 @@ TEST(TokenFile, reads_every_integer_width_layout_and_kind_of_text) {
   std::vector<std::int64_t> tokens(100);
   std::iota(tokens.begin(), tokens.end(), 3);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  for (const hid_t type : {H5T_STD_U8LE, H5T_STD_I8LE, H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I16LE, H5T_STD_U32LE,
-                           H5T_STD_I32BE, H5T_STD_U64LE, H5T_STD_I64LE}) {
+  const std::vector<hid_t> types{H5T_STD_U8LE,  H5T_STD_I8LE,  H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I16LE,
+                                 H5T_STD_U32LE, H5T_STD_I32BE, H5T_STD_U64LE, H5T_STD_I64LE};
+  for (const hid_t type : types) {
     for (const H5D_layout_t layout : {H5D_CONTIGUOUS, H5D_COMPACT, H5D_CHUNKED}) {
       for (const TextKind kind : {TextKind::variable, TextKind::null_terminated, TextKind::null_padded,
                                   TextKind::space_padded, TextKind::array_of_one}) {
@@ -194,8 +195,9 @@ void write_beside_tokens(const std::filesystem::path& path, const char* name, hi
 
 TEST(TokenFile, reads_masks_and_starts_of_every_integer_width) {
   const TemporaryFolder folder;
-  for (const hid_t type : {H5T_STD_U8LE, H5T_STD_I8LE, H5T_STD_U16LE, H5T_STD_I16BE, H5T_STD_U32LE, H5T_STD_I32LE,
-                           H5T_STD_U64BE, H5T_STD_I64LE}) {
+  const std::vector<hid_t> types{H5T_STD_U8LE,  H5T_STD_I8LE,  H5T_STD_U16LE, H5T_STD_I16BE,
+                                 H5T_STD_U32LE, H5T_STD_I32LE, H5T_STD_U64BE, H5T_STD_I64LE};
+  for (const hid_t type : types) {
     write_beside_tokens(folder / "a.h5", "loss_mask", type, {0, 1, 1});
     const TokenFile masked(folder / "a.h5");
     EXPECT_TRUE(masked.has_loss_mask());
