@@ -10,6 +10,7 @@
 #include "Sward_ColumnSlice.hpp"
 #include "Sward_Float8Matrix.hpp"
 #include "Sward_GatherColumns.hpp"
+#include "Sward_LaunchArguments.hpp"
 #include "Sward_Operands.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_PackedColumns.hpp"
@@ -84,13 +85,12 @@ struct FinishPackedGradientRow {
   auto policy(const ExecutionSpace& space) const {
     auto result = Teams::policy(space, gradient.extent(0));
     result.set_scratch_size(0, Kokkos::PerTeam(scratch_bytes(gradient.extent(1))));
-    // As an argument of the launch: in the device's constant memory, where Kokkos puts functors of this size, it would
-    // wait for the kernel before.
-    return Kokkos::Experimental::require(result, Kokkos::Experimental::WorkItemProperty::HintLightWeight);
+    return as_launch_arguments(result);
   }
 
   KOKKOS_FUNCTION int half() const { return shape.head_size / 2; }
   KOKKOS_FUNCTION int columns() const { return static_cast<int>(gradient.extent(1)); }
+
   KOKKOS_FUNCTION void operator()(const Team& team) const {
     const int row = Teams::row(team);
     const int lane = Teams::lane(team);
@@ -167,12 +167,13 @@ struct FinishPackedGradientRow {
       largest = Kokkos::max(largest, largest_magnitude(packs));
     }
     const float scale = row_scale<Teams>(team, lane, largest);
+    const float inverse = 1 / scale;
     SWARD_UNROLL
     for (int k = 0; k < count; ++k) {
       auto& [column, packs] = pairs[k];
       if (column >= columns()) continue;
-      store_pack_codes(packs[0], 1 / scale, &copies.codes.codes(row, column));
-      store_pack_codes(packs[1], 1 / scale, &copies.codes.codes(row, column + half()));
+      store_pack_codes(packs[0], inverse, &copies.codes.codes(row, column));
+      store_pack_codes(packs[1], inverse, &copies.codes.codes(row, column + half()));
     }
     if (pairs[0].column == 0) copies.codes.scale(row) = scale;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "Sward_LaunchArguments.hpp"
 #include "Sward_Pack.hpp"
 #include "Sward_Real.hpp"
 #include "Sward_TeamChunks.hpp"
@@ -32,13 +33,11 @@ int block_threads(int columns) {
 }
 
 /// A policy of teams of so many threads, each with its lanes; on GPUs with so many registers a lane that enough teams
-/// run at once to hide what each waits for. Kernels here have many operands; without the hint Kokkos would pass those
-/// by a buffer of the device that one kernel at a time can use, and the host would wait for it at every launch.
+/// run at once to hide what each waits for.
 template <class ExecutionSpace>
 auto block_policy(const ExecutionSpace& space, int teams, int threads) {
-  return Kokkos::Experimental::require(Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<128, 6>>(
-                                           space, teams, threads, BlockLanes<ExecutionSpace>::count),
-                                       Kokkos::Experimental::WorkItemProperty::HintLightWeight);
+  return as_launch_arguments(Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<128, 6>>(
+      space, teams, threads, BlockLanes<ExecutionSpace>::count));
 }
 
 /// Elements [begin, begin + count) of a row: what one lane works on.

@@ -81,6 +81,7 @@ TEST(TokenFile, reads_every_integer_width_layout_and_kind_of_text) {
   std::vector<std::int64_t> tokens(100);
   std::iota(tokens.begin(), tokens.end(), 3);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  // Not in the loop's head, where nvcc loses the parentheses of HDF5's macros.
   const std::vector<hid_t> types{H5T_STD_U8LE,  H5T_STD_I8LE,  H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I16LE,
                                  H5T_STD_U32LE, H5T_STD_I32BE, H5T_STD_U64LE, H5T_STD_I64LE};
   for (const hid_t type : types) {
@@ -195,6 +196,7 @@ void write_beside_tokens(const std::filesystem::path& path, const char* name, hi
 
 TEST(TokenFile, reads_masks_and_starts_of_every_integer_width) {
   const TemporaryFolder folder;
+  // Not in the loop's head, as above.
   const std::vector<hid_t> types{H5T_STD_U8LE,  H5T_STD_I8LE,  H5T_STD_U16LE, H5T_STD_I16BE,
                                  H5T_STD_U32LE, H5T_STD_I32LE, H5T_STD_U64BE, H5T_STD_I64LE};
   for (const hid_t type : types) {
