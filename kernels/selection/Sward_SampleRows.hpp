@@ -32,12 +32,15 @@ inline int sampling_power(Selection selection) {
 /// lower row wins.
 KOKKOS_INLINE_FUNCTION double sampling_key(int power, double norm, double uniform) {
   constexpr double largest = Kokkos::Experimental::finite_max_v<double>;
-  if (power != 0 && !Kokkos::isfinite(norm)) return Kokkos::Experimental::infinity_v<double>;
   // Below every quotient and ascending as 1 / E does, without a rounding.
-  if (power == 0 || norm <= 0) return uniform - 1.0;
+  const double key_of_zero = uniform - 1.0;
+  if (power == 0) return key_of_zero;
   const double wait = -Kokkos::log(uniform);
-  const double key = norm / (power == 1 ? wait : Kokkos::sqrt(wait));
-  return key < largest ? key : largest;
+  const double quotient = norm / (power == 1 ? wait : Kokkos::sqrt(wait));
+  double key = quotient < largest ? quotient : largest;
+  if (norm <= 0) key = key_of_zero;
+  if (!Kokkos::isfinite(norm)) key = Kokkos::Experimental::infinity_v<double>;
+  return key;
 }
 
 /// r distinct rows: those with the largest q / E, E exponential, which is the same as drawing one after the other.

@@ -1,50 +1,71 @@
 #pragma once
 
 #include <Kokkos_Core.hpp>
+#include <cstddef>
 
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
 
-/// One team for a whole vector, for passes over it that depend on each other. A launch costs more than such a pass.
-template <class ExecutionSpace>
-auto single_team_policy(const ExecutionSpace& space) {
-  constexpr int threads = runs_on_host<ExecutionSpace> ? 1 : 16;
-  constexpr int lanes = vector_lanes<ExecutionSpace>;
-  return Kokkos::TeamPolicy<ExecutionSpace, Kokkos::LaunchBounds<threads * lanes, 1>>(space, 1, threads, lanes);
-}
+/// Scratch of team_scan: a sum for each lane of a team, and one for each thread.
+template <class ExecutionSpace, class Sum>
+struct ScanScratch {
+  using List =
+      Kokkos::View<Sum*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  static constexpr int lanes = vector_lanes<ExecutionSpace>;
+
+  List before_lane;  ///< of the lanes of a thread that come before
+  List of_thread;
+
+  template <class Team>
+  KOKKOS_INLINE_FUNCTION explicit ScanScratch(const Team& team)
+      : before_lane(team.team_scratch(0), team.team_size() * lanes),
+        of_thread(team.team_scratch(0), team.team_size()) {}
+  /// Of scratch that a team of so many threads needs.
+  static std::size_t bytes(int threads) {
+    return List::shmem_size(static_cast<std::size_t>(threads * lanes)) +
+           List::shmem_size(static_cast<std::size_t>(threads));
+  }
+};
 
 /// Calls use(k, sum of value(j) over j < k, value(k)) for k from 0 to count - 1. Values are integers, whose sums do not
-/// depend on an order; `totals` has one for each thread of the team. Called by the whole team.
-template <class Team, class Totals, class Value, class Use>
-KOKKOS_INLINE_FUNCTION void team_scan(const Team& team, int count, const Totals& totals, const Value& value,
+/// depend on an order. What value(k) reads may be overwritten by use(k). Called by the whole team.
+template <class Team, class Scratch, class Value, class Use>
+KOKKOS_INLINE_FUNCTION void team_scan(const Team& team, int count, const Scratch& scratch, const Value& value,
                                       const Use& use) {
-  using Sum = typename Totals::non_const_value_type;
+  using Sum = typename Scratch::List::non_const_value_type;
+  constexpr int lanes = Scratch::lanes;
   const int threads = team.team_size();
-  const int share = (count + threads - 1) / threads;
-  const auto share_of = [&](const int thread) {
-    const int left = count - thread * share;
-    return left < 0 ? 0 : (left < share ? left : share);
-  };
+  // Neighbours for each lane, an odd number of them so that lanes meet in no bank of scratch memory.
+  const int share = (count + threads * lanes - 1) / (threads * lanes) | 1;
+  const auto end_of = [&](const int lane) { return (lane + 1) * share < count ? (lane + 1) * share : count; };
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](const int thread) {
+    const int first = thread * lanes;
+    Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, lanes), [&](const int i) {
+      Sum sum = 0;
+      for (int k = (first + i) * share; k < end_of(first + i); ++k) sum += value(k);
+      scratch.before_lane(first + i) = sum;
+    });
     Sum total = 0;
-    Kokkos::parallel_reduce(
-        Kokkos::ThreadVectorRange(team, share_of(thread)),
-        [&](const int i, Sum& sum) { sum += value(thread * share + i); }, total);
-    Kokkos::single(Kokkos::PerThread(team), [&] { totals(thread) = total; });
+    Kokkos::parallel_scan(
+        Kokkos::ThreadVectorRange(team, lanes),
+        [&](const int i, Sum& sum, const bool is_final) {
+          const Sum here = scratch.before_lane(first + i);
+          if (is_final) scratch.before_lane(first + i) = sum;
+          sum += here;
+        },
+        total);
+    Kokkos::single(Kokkos::PerThread(team), [&] { scratch.of_thread(thread) = total; });
   });
   team.team_barrier();
-  Kokkos::parallel_for(Kokkos::TeamThreadRange(team, threads), [&](const int thread) {
-    Sum before = 0;
-    Kokkos::parallel_reduce(
-        Kokkos::ThreadVectorRange(team, thread), [&](const int i, Sum& sum) { sum += totals(i); }, before);
-    Kokkos::parallel_scan(Kokkos::ThreadVectorRange(team, share_of(thread)),
-                          [&](const int i, Sum& sum, const bool is_final) {
-                            const int k = thread * share + i;
-                            const Sum here = value(k);
-                            if (is_final) use(k, before + sum, here);
-                            sum += here;
-                          });
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, threads * lanes), [&](const int lane) {
+    Sum sum = scratch.before_lane(lane);
+    for (int thread = 0; thread < lane / lanes; ++thread) sum += scratch.of_thread(thread);
+    for (int k = lane * share; k < end_of(lane); ++k) {
+      const Sum here = value(k);
+      use(k, sum, here);
+      sum += here;
+    }
   });
 }
 

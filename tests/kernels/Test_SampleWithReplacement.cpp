@@ -140,14 +140,17 @@ std::vector<int> searched_rows(const std::vector<double>& q, std::size_t rank, c
 }
 
 TYPED_TEST(SampleWithReplacement, GivesTheRowsOfTheDistributionOnEverySpace) {
-  const Norms norms = to_list(random_vector<double, Kokkos::Serial>(700, 3, 0, 1));
-  for (const Selection scheme : schemes) {
-    for (const std::size_t rank : {1, 150, 700}) {
-      const Draw draw{3, 40, 2};
-      const auto memory = sample<TypeParam>(scheme, norms, rank, draw);
-      const auto serial = sample<Kokkos::Serial>(scheme, norms, rank, draw);
-      EXPECT_EQ(to_list(memory.rows), searched_rows(probabilities(scheme, norms), rank, draw));
-      EXPECT_EQ(to_list(memory.scale), to_list(serial.scale));
+  const Draw draw{3, 40, 2};
+  for (const std::size_t extent : {700, 2048, 4096, 4097}) {
+    const Norms norms = to_list(random_vector<double, Kokkos::Serial>(extent, 3, 0, 1));
+    for (const Selection scheme : schemes) {
+      const std::vector<double> q = probabilities(scheme, norms);
+      for (const std::size_t rank : {std::size_t(1), extent / 5, extent}) {
+        const auto memory = sample<TypeParam>(scheme, norms, rank, draw);
+        const auto serial = sample<Kokkos::Serial>(scheme, norms, rank, draw);
+        EXPECT_EQ(to_list(memory.rows), searched_rows(q, rank, draw)) << extent << ", " << rank;
+        EXPECT_EQ(to_list(memory.scale), to_list(serial.scale)) << extent << ", " << rank;
+      }
     }
   }
 }
@@ -189,21 +192,45 @@ TYPED_TEST(SampleWithReplacement, RowsThatAreNotFiniteShareAllDraws) {
   }
 }
 
+/// The sums of weights that rows are drawn by.
+template <class Space>
+std::vector<std::uint64_t> cumulative_weights(int power, const Norms& norms) {
+  using Sums = ScanScratch<Space, std::uint64_t>;
+  const auto norms_view = from_list<double, Space>(norms);
+  const Vector<std::uint64_t, Space> cumulative("cumulative", norms.size());
+  const double one = weight_of_largest(static_cast<int>(norms.size()));
+  auto policy = single_team_policy(Space());
+  policy.set_scratch_size(0, Kokkos::PerTeam(Sums::bytes(policy.team_size())));
+  Kokkos::parallel_for(
+      "cumulative_weights", policy, KOKKOS_LAMBDA(const typename decltype(policy)::member_type& team) {
+        accumulate_weights(team, power, one, norms_view, Sums(team), cumulative);
+      });
+  return to_list(cumulative);
+}
+
 TYPED_TEST(SampleWithReplacement, WeightsAreExactAndNoneIsLost) {
   // Row 1 rounds to no weight at all, but can be drawn; row 2 cannot.
-  const auto memory = sample<TypeParam>(Selection::norm_squared_replacement, {3.0, 1e-30, 0.0, 1.5}, 1, Draw{1, 2, 3});
-  const std::vector<std::uint64_t> cumulative = to_list(memory.keys);
+  const std::vector<std::uint64_t> cumulative = cumulative_weights<TypeParam>(2, {3.0, 1e-30, 0.0, 1.5});
   const std::uint64_t one = cumulative[0];
   EXPECT_EQ(one, std::uint64_t(1) << 50);
   EXPECT_EQ(cumulative, (std::vector<std::uint64_t>{one, one + 1, one + 1, one + 1 + one / 4}));
 }
 
 TYPED_TEST(SampleWithReplacement, SumOfWeightsStaysCountable) {
-  for (const std::size_t extent : {1, 2, 3, 1000, 1025}) {
-    const auto memory = sample<TypeParam>(Selection::norm_replacement, Norms(extent, 0.7), 1, Draw{1, 2, 3});
-    const std::uint64_t total = to_list(memory.keys).back();
+  for (const std::size_t extent : {1, 2, 3, 1000, 1025, 5461}) {
+    const std::uint64_t total = cumulative_weights<TypeParam>(1, Norms(extent, 0.7)).back();
     EXPECT_LE(total, std::uint64_t(1) << 52) << extent;
     EXPECT_GE(total, std::uint64_t(1) << 51) << extent;
+  }
+}
+
+TYPED_TEST(SampleWithReplacement, DrawsOnlyRowsWithNormsAtTheEndsOfTheDoubles) {
+  constexpr double least = std::numeric_limits<double>::denorm_min(), most = std::numeric_limits<double>::max();
+  for (const Selection scheme : {Selection::norm_replacement, Selection::norm_squared_replacement}) {
+    for (const double norm : {least, most}) {
+      const auto rows = to_list(sample<TypeParam>(scheme, {0.0, norm, 0.0, norm, 0.0}, 5, Draw{1, 2, 3}).rows);
+      EXPECT_EQ(std::count(rows.begin(), rows.end(), 1) + std::count(rows.begin(), rows.end(), 3), 5) << norm;
+    }
   }
 }
 
