@@ -5,7 +5,6 @@
 
 #include "Sward_Pack.hpp"
 #include "Sward_SingleTeam.hpp"
-#include "Sward_TeamChunks.hpp"
 
 namespace Sward {
 
@@ -36,8 +35,7 @@ struct DigitCounts {
   static constexpr int run = digits / 32;  // a warp of lanes
   static constexpr int places = digits / run * (run + 1);
 
-  using List =
-      Kokkos::View<int*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using List = ScratchVector<ExecutionSpace, int>;
   List list;
 
   template <class Team>

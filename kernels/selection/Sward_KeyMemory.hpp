@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "Sward_RowSelection.hpp"
+#include "Sward_SingleTeam.hpp"
 
 namespace Sward {
 
@@ -13,8 +14,7 @@ namespace Sward {
 template <class ExecutionSpace>
 struct KeyMemory {
   using Keys = typename SelectionWorkspace<ExecutionSpace>::template List<std::uint64_t>;
-  using Scratch = Kokkos::View<std::uint64_t*, typename ExecutionSpace::scratch_memory_space,
-                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Scratch = ScratchVector<ExecutionSpace, std::uint64_t>;
   static constexpr std::size_t most_in_scratch = 4096;  // a GPU gives 48 KiB without being asked
 
   Keys beyond_scratch;

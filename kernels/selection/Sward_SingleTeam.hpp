@@ -7,6 +7,11 @@
 
 namespace Sward {
 
+/// A vector in scratch of a team.
+template <class ExecutionSpace, class T>
+using ScratchVector =
+    Kokkos::View<T*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
 /// One team for a whole vector, for passes over it that depend on each other. A launch costs more than such a pass.
 template <class ExecutionSpace>
 auto single_team_policy(const ExecutionSpace& space) {

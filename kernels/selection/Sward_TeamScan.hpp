@@ -3,6 +3,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstddef>
 
+#include "Sward_SingleTeam.hpp"
 #include "Sward_TeamChunks.hpp"
 
 namespace Sward {
@@ -10,8 +11,7 @@ namespace Sward {
 /// Scratch of team_scan: a sum for each lane of a team, and one for each thread.
 template <class ExecutionSpace, class Sum>
 struct ScanScratch {
-  using List =
-      Kokkos::View<Sum*, typename ExecutionSpace::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using List = ScratchVector<ExecutionSpace, Sum>;
   static constexpr int lanes = vector_lanes<ExecutionSpace>;
 
   List before_lane;  ///< of the lanes of a thread that come before
