@@ -87,6 +87,7 @@ struct Place {
         group(static_cast<int>(threadIdx.x) / width),
         member(static_cast<int>(threadIdx.x) % width) {}
   __device__ int groups() const { return threads / width; }
+  __device__ int pitch() const { return width * count * pack_extent<T>; }  ///< from one row of a block to the next
   __device__ int column(int k) const { return (k * width + member) * pack_extent<T>; }
 };
 
@@ -134,35 +135,67 @@ __device__ __forceinline__ void start_row(const RmsNormOperands<T>& o, const Pla
   end_copies();
 }
 
+/// Values of a slice that a thread writes at one time: more would meet in too few banks of shared memory.
+constexpr int group_extent = 4;
+template <class Value>
+struct alignas(group_extent * sizeof(Value)) Group {
+  Value value[group_extent];
+};
+
+/// Elements of a slice's list, so that the next list begins with a whole group.
+template <class T>
+__host__ __device__ int list_extent(const WrittenColumns<T>& slice) {
+  return (slice.count + group_extent - 1) / group_extent * group_extent;
+}
+
 /// The numbers of the columns are needed for every row.
 template <class T>
 __device__ __forceinline__ std::uint16_t* copy_list(const WrittenColumns<T>& slice, std::uint16_t* list) {
   for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads)
     list[s] = static_cast<std::uint16_t>(slice.columns[s]);
-  return list + slice.count;
+  return list + list_extent(slice);
 }
 
-/// Columns of `rows` rows, which are in shared memory, each at a multiple of `pitch`.
 template <class T>
-__device__ __forceinline__ const std::uint16_t* write_columns(const WrittenColumns<T>& slice, const std::uint16_t* list,
-                                                              const T* source, int pitch, int first, int rows) {
-  for (int i = 0; i < rows; ++i) {
-    T* const values = slice.values + (first + i) * slice.stride;
-#pragma unroll 2
-    for (int s = static_cast<int>(threadIdx.x); s < slice.count; s += threads) values[s] = source[i * pitch + list[s]];
-  }
-  return list + slice.count;
+__device__ __forceinline__ bool has_whole_groups(const WrittenColumns<T>& slice) {
+  return slice.count % group_extent == 0 && slice.stride % group_extent == 0 &&
+         reinterpret_cast<std::uintptr_t>(slice.values) % sizeof(Group<T>) == 0;
 }
 
-/// All that is wanted of the rows of one round.
+/// Writes values `first` to first + group_extent - 1, as far as they exist, of a slice's row.
+template <class T>
+__device__ __forceinline__ void write_group(T* values, const T* source, const std::uint16_t* list, int first, int count,
+                                            bool is_whole) {
+  if (is_whole) {
+    const auto columns = *reinterpret_cast<const Group<std::uint16_t>*>(list + first);
+    Group<T> group;
+#pragma unroll
+    for (int e = 0; e < group_extent; ++e) group.value[e] = source[columns.value[e]];
+    *reinterpret_cast<Group<T>*>(values + first) = group;
+  } else {
+    const int end = min(first + group_extent, count);
+    for (int s = first; s < end; ++s) values[s] = source[list[s]];
+  }
+}
+
+/// All that is wanted of a row, which is in shared memory, by the threads that have it. The lists lie one behind the
+/// other, and so do the groups that the threads take by turns.
 template <class T, int count>
-__device__ __forceinline__ void write_round(const RmsNormOperands<T>& o, const Memory<T, count>& memory, int turn,
-                                            int pitch, int first, int groups) {
-  const int rows = min(groups, o.rows - first);
-  const std::uint16_t* list = memory.lists;
-  list = write_columns(o.gradient_columns, list, memory.gradient(turn), pitch, first, rows);
-  list = write_columns(o.normed_columns[0], list, memory.normed(turn), pitch, first, rows);
-  write_columns(o.normed_columns[1], list, memory.normed(turn), pitch, first, rows);
+__device__ __forceinline__ void write_columns(const RmsNormOperands<T>& o, const Place<T, count>& place,
+                                              const Memory<T, count>& memory, int turn, int row, bool are_whole) {
+  if (row >= o.rows) return;
+  const int in_memory = place.group * place.pitch();
+  const int end_of_gradient = list_extent(o.gradient_columns);
+  const int end_of_first = end_of_gradient + list_extent(o.normed_columns[0]);
+  const int end = end_of_first + list_extent(o.normed_columns[1]);
+  for (int i = place.member * group_extent; i < end; i += place.width * group_extent) {
+    const bool is_gradient = i < end_of_gradient;
+    const bool is_first = i < end_of_first;
+    const WrittenColumns<T>& slice = is_gradient ? o.gradient_columns : o.normed_columns[is_first ? 0 : 1];
+    const int begin = is_gradient ? 0 : is_first ? end_of_gradient : end_of_first;
+    const T* const source = (is_gradient ? memory.gradient(turn) : memory.normed(turn)) + in_memory;
+    write_group(slice.values + row * slice.stride, source, memory.lists + begin, i - begin, slice.count, are_whole);
+  }
 }
 
 /// What a thread has of a row.
@@ -210,7 +243,7 @@ __device__ __forceinline__ void write_row(const RmsNormOperands<T>& o, const Pla
                                           const uint4 (&weight)[count], const RowPart<T, count>& part,
                                           float (&sums)[count][pack_extent<T>]) {
   constexpr int N = pack_extent<T>;
-  const int pitch = place.width * count * N;
+  const int pitch = place.pitch();
   const bool writes_normed = writes_columns && o.normed_columns[0].count + o.normed_columns[1].count > 0;
 #pragma unroll
   for (int k = 0; k < count; ++k) {
@@ -238,7 +271,7 @@ template <class T, int count>
 __device__ __forceinline__ void write_partials(const RmsNormOperands<T>& o, const Place<T, count>& place, float* parts,
                                                const float (&sums)[count][pack_extent<T>]) {
   constexpr int N = pack_extent<T>;
-  const int pitch = place.width * count * N;
+  const int pitch = place.pitch();
 #pragma unroll
   for (int k = 0; k < count; ++k)
 #pragma unroll
@@ -259,7 +292,6 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
   __shared__ float products[2][warps];
   const Memory<T, count> memory(shared);
   const Place<T, count> place(o.columns);
-  const int pitch = place.width * count * pack_extent<T>;
   const int step = static_cast<int>(gridDim.x) * place.groups();
   const float share = 1.0F / static_cast<float>(o.columns);
   const int begin = static_cast<int>(blockIdx.x) * place.groups();
@@ -270,6 +302,8 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
     if (place.column(k) < o.columns) weight[k] = load(o.weight + place.column(k));
   if constexpr (writes_columns)
     copy_list(o.normed_columns[1], copy_list(o.normed_columns[0], copy_list(o.gradient_columns, memory.lists)));
+  const bool are_whole = has_whole_groups(o.gradient_columns) && has_whole_groups(o.normed_columns[0]) &&
+                         has_whole_groups(o.normed_columns[1]);
   constexpr int stages = Memory<T, count>::stages;
 #pragma unroll
   for (int stage = 0; stage < stages; ++stage) start_row(o, place, memory, stage, begin + place.group + stage * step);
@@ -287,14 +321,14 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
     __syncthreads();
     start_row(o, place, memory, stage, row + stages * step);
     if constexpr (writes_columns)
-      if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
+      if (first > begin) write_columns(o, place, memory, turn ^ 1, row - step, are_whole);
     const float along = sum_of_row(products[turn], place) * share * (inverse * inverse * inverse);
     if (is_row) write_row<T, count, writes_columns>(o, place, memory, turn, row, inverse, along, weight, part, sums);
   }
   wait_for_copies<0>();
   __syncthreads();
   if constexpr (writes_columns)
-    if (first > begin) write_round(o, memory, turn ^ 1, pitch, first - step, place.groups());
+    if (first > begin) write_columns(o, place, memory, turn ^ 1, first - step + place.group, are_whole);
   write_partials(o, place, reinterpret_cast<float*>(shared), sums);
 }
 
@@ -316,7 +350,8 @@ void launch(cudaStream_t stream, const RmsNormOperands<T>& o, int listed) {
 
 template <class T, int count>
 void launch_for(cudaStream_t stream, const RmsNormOperands<T>& o) {
-  const int listed = o.gradient_columns.count + o.normed_columns[0].count + o.normed_columns[1].count;
+  const int listed =
+      list_extent(o.gradient_columns) + list_extent(o.normed_columns[0]) + list_extent(o.normed_columns[1]);
   listed > 0 ? launch<T, count, true>(stream, o, listed) : launch<T, count, false>(stream, o, 0);
 }
 

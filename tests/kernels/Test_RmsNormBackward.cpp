@@ -139,7 +139,9 @@ void writes_wanted_columns(std::size_t rows, std::size_t columns) {
 }
 
 TYPED_TEST(RmsNormBackward, WritesWantedColumnsWithTheBitsOfTheWhole) {
-  for (const auto& [m, n] : {std::pair{1, 1}, {6, 5}, {301, 64}, {77, 384}, {533, 2048}, {40, 4096}, {5, 9000}}) {
+  // With slices that are whole groups of values (of a third of 384, 1536, 6144 columns), and that are not.
+  for (const auto& [m, n] :
+       {std::pair{1, 1}, {6, 5}, {301, 64}, {77, 384}, {530, 1536}, {533, 2048}, {40, 4096}, {9, 6144}, {5, 9000}}) {
     const auto rows = static_cast<std::size_t>(m);
     const auto columns = static_cast<std::size_t>(n);
     writes_wanted_columns<double, TypeParam>(rows, columns);
