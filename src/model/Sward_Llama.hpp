@@ -196,6 +196,8 @@ class Llama {
   /// written; if there are all of them, it need not hold anything behind this.
   void input_gradient_of_attention(const ExecutionSpace& space, std::size_t layer,
                                    const PackedSlices<ExecutionSpace, Scalar>& slices) const;
+  /// In one go where all slices of the gradient were written.
+  void deliver_query_key_value(std::size_t layer, const PackedSlices<ExecutionSpace, Scalar>& slices, Sink& sink) const;
   /// Takes the columns of the hidden state's gradient that were written for its own last matrix, and returns those that
   /// it wrote for the matrix which the pass comes to next.
   Slice backward_mlp(const ExecutionSpace& space, std::size_t layer, const Slice& hidden_columns, Sink& sink);

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "Sward_EmbeddingBackward.hpp"
 #include "Sward_Fill.hpp"
 #include "Sward_Llama.hpp"
@@ -22,7 +24,7 @@ template <class Sink, class Slice, class Matrix>
 void deliver(Sink& sink, int parameter, GradientFactor factor, const Slice& slice, const Matrix& output_gradient,
              const Matrix& input) {
   if (slice.is_empty()) return deliver(sink, parameter, output_gradient, input);
-  sink.accept_columns(parameter, factor == GradientFactor::output_gradient ? input : output_gradient);
+  sink.accept_columns(std::array{parameter}, factor == GradientFactor::output_gradient ? input : output_gradient);
   sink.complete(parameter);
 }
 
@@ -114,6 +116,27 @@ void Llama<ExecutionSpace, Scalar>::input_gradient_of_attention(
 }
 
 template <class ExecutionSpace, class Scalar>
+void Llama<ExecutionSpace, Scalar>::deliver_query_key_value(std::size_t layer,
+                                                            const PackedSlices<ExecutionSpace, Scalar>& slices,
+                                                            Sink& sink) const {
+  const Block& block = blocks_[layer];
+  const Matrix input = attention_of(layer).normed;
+  if (slices.has_all()) {
+    const std::array parameters = {block.query, block.key, block.value};
+    sink.accept_columns(parameters, input);
+    for (const int parameter : parameters) sink.complete(parameter);
+    return;
+  }
+  const AttentionShape shape = attention_shape();
+  const auto deliver_columns = [&](int parameter, const Slice& slice, const Matrix& gradient) {
+    deliver(sink, parameter, GradientFactor::output_gradient, slice, gradient, input);
+  };
+  deliver_columns(block.query, slices.query, queries_of(shape, gradients_.query_key_value));
+  deliver_columns(block.key, slices.key, keys_of(shape, gradients_.query_key_value));
+  deliver_columns(block.value, slices.value, values_of(shape, gradients_.query_key_value));
+}
+
+template <class ExecutionSpace, class Scalar>
 auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& space, std::size_t layer,
                                                        const Slice& hidden_columns, Sink& sink) -> Slice {
   const Block& block = blocks_[layer];
@@ -124,13 +147,7 @@ auto Llama<ExecutionSpace, Scalar>::backward_attention(const ExecutionSpace& spa
   const PackedSlices<ExecutionSpace, Scalar> slices = {
       output_columns(block.query, sink), output_columns(block.key, sink), output_columns(block.value, sink)};
   input_gradient_of_attention(space, layer, slices);
-  const AttentionShape shape = attention_shape();
-  const auto deliver_columns = [&](int parameter, const Slice& slice, const Matrix& gradient) {
-    deliver(sink, parameter, GradientFactor::output_gradient, slice, gradient, a.normed);
-  };
-  deliver_columns(block.query, slices.query, queries_of(shape, g.query_key_value));
-  deliver_columns(block.key, slices.key, keys_of(shape, g.query_key_value));
-  deliver_columns(block.value, slices.value, values_of(shape, g.query_key_value));
+  deliver_query_key_value(layer, slices, sink);
   const Slice of_down = layer > 0 ? output_columns(blocks_[layer - 1].down, sink) : Slice();
   backward_norm(space, block.attention_norm, hidden_[layer], a.inverse_rms, true, sink, {of_down, {}});
   sink.complete(block.attention_norm);

@@ -2,6 +2,7 @@
 
 #include <Kokkos_Core.hpp>
 #include <cstddef>
+#include <span>
 #include <stdexcept>
 
 #include "Sward_ColumnSlice.hpp"
@@ -48,8 +49,9 @@ class GradientSink {
   /// empty) and to hand it over by accept_columns: its memory is the model's until then.
   virtual Slice wanted_columns(int /*parameter*/, GradientFactor /*factor*/, std::size_t /*tokens*/) { return {}; }
 
-  /// As accept_factors, for a factor of which a slice was wanted and has been written; `other` is the other factor.
-  virtual void accept_columns(int /*parameter*/, ConstMatrix /*other*/) {
+  /// As accept_factors of each, for factors of which slices were wanted and have been written; `other` is the other
+  /// factor, which these parameters share. One product may serve parameters that stand in a row.
+  virtual void accept_columns(std::span<const int> /*parameters*/, ConstMatrix /*other*/) {
     throw std::logic_error("Sward::GradientSink::accept_columns: no columns were wanted");
   }
 

@@ -153,9 +153,9 @@ class GrassParameter : public ParameterOptimizer<ExecutionSpace, Scalar> {
     return {selection_.rows, wanted_};
   }
 
-  void accept_columns(const ExecutionSpace& space, ConstMatrix other) override {
-    project_gathered(space, selection_.side, wanted_, other, take_keep(), gradient_);
+  ColumnProduct<ExecutionSpace, Scalar> take_columns() override {
     workspace_.gathered.give_back(wanted_);
+    return {selection_.side, wanted_, gradient_, take_keep()};
   }
 
   void accept_gradient(const ExecutionSpace& space, ConstGradientMatrix gradient) override {

@@ -71,8 +71,15 @@ auto Optimizer<ExecutionSpace, Scalar>::wanted_columns(int parameter, GradientFa
 }
 
 template <class ExecutionSpace, class Scalar>
-void Optimizer<ExecutionSpace, Scalar>::accept_columns(int parameter, ConstMatrix other) {
-  state_for(parameter).accept_columns(space_, other);
+void Optimizer<ExecutionSpace, Scalar>::accept_columns(std::span<const int> parameters, ConstMatrix other) {
+  std::optional<ColumnProduct<ExecutionSpace, Scalar>> product;
+  for (const int parameter : parameters) {
+    const auto next = state_for(parameter).take_columns();
+    if (product && product->take_in(next)) continue;
+    if (product) product->multiply(space_, other);
+    product = next;
+  }
+  if (product) product->multiply(space_, other);
 }
 
 template <class ExecutionSpace, class Scalar>

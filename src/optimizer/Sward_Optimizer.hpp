@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,7 @@ class Optimizer : public GradientSink<ExecutionSpace, Scalar> {
   void set_embedding_rows(const std::vector<int>& tokens);
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override;
   Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override;
-  void accept_columns(int parameter, ConstMatrix other) override;
+  void accept_columns(std::span<const int> parameters, ConstMatrix other) override;
   DenseGradient dense_gradient(int parameter) override;
   void complete(int parameter) override;
   /// The whole gradient of a parameter in the update under way, rows x columns: in place of everything else for it, and

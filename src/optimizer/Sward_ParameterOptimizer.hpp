@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "Sward_Arena.hpp"
+#include "Sward_ColumnProduct.hpp"
 #include "Sward_GradientSink.hpp"
 #include "Sward_MessageUpdate.hpp"
 #include "Sward_MomentPair.hpp"
@@ -72,8 +73,9 @@ class ParameterOptimizer {
   virtual void accept_factors(const ExecutionSpace& space, ConstMatrix output_gradient, ConstMatrix input) = 0;
   /// As of the sink; by default whole factors are wanted.
   virtual Slice wanted_columns(GradientFactor /*factor*/, std::size_t /*tokens*/) { return {}; }
-  virtual void accept_columns(const ExecutionSpace&, ConstMatrix /*other*/) {
-    throw std::logic_error("Sward::ParameterOptimizer::accept_columns: no columns were wanted");
+  /// What is to be done with columns that were wanted and have been written. It is queued before more are wanted.
+  virtual ColumnProduct<ExecutionSpace, Scalar> take_columns() {
+    throw std::logic_error("Sward::ParameterOptimizer::take_columns: no columns were wanted");
   }
   /// The whole gradient of the update, rows x columns, in place of all its factors.
   virtual void accept_gradient(const ExecutionSpace& space, ConstGradientMatrix gradient) = 0;

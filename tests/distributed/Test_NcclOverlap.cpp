@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <span>
 
 #include "Sward_MpiCommunicator.hpp"
 #include "Sward_NcclCommunicator.hpp"
@@ -24,7 +25,9 @@ class MarkingSink : public Sink {
   Slice wanted_columns(int parameter, GradientFactor factor, std::size_t tokens) override {
     return sink_.wanted_columns(parameter, factor, tokens);
   }
-  void accept_columns(int parameter, ConstMatrix other) override { sink_.accept_columns(parameter, other); }
+  void accept_columns(std::span<const int> parameters, ConstMatrix other) override {
+    sink_.accept_columns(parameters, other);
+  }
   void accept_factors(int parameter, ConstMatrix output_gradient, ConstMatrix input) override {
     begins_[parameter] = mark();
     sink_.accept_factors(parameter, output_gradient, input);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -57,7 +58,7 @@ inline void hand_over(Optimizer<TrialSpace, double>& optimizer, int parameter, c
     for (std::size_t t = 0; t < slice.values.extent(0); ++t)
       for (std::size_t s = 0; s < slice.values.extent(1); ++s)
         slice.values(t, s) = whole(t, static_cast<std::size_t>(slice.columns(s)));
-    return optimizer.accept_columns(parameter, to_view(factor == GradientFactor::input ? dy : x));
+    return optimizer.accept_columns(std::array{parameter}, to_view(factor == GradientFactor::input ? dy : x));
   }
   optimizer.accept_factors(parameter, to_view(dy), to_view(x));
 }
