@@ -21,6 +21,7 @@ struct ColumnProduct {
   typename Sink::GradientMatrix gradient;  ///< selected x inputs, or outputs x selected
   Real<Scalar> keep;
 
+  /// Queues the product on `space`.
   void multiply(const ExecutionSpace& space, const typename Sink::ConstMatrix& other) const {
     project_gathered(space, side, gathered, other, keep, gradient);
   }
