@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "Sward_Piece.hpp"
+
 namespace Sward {
 
 namespace {
@@ -58,11 +60,6 @@ __device__ __forceinline__ void start_copy(uint4* target, const T* source) {
       "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(target))),
       "l"(source)
       : "memory");
-}
-__device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int pending>
-__device__ __forceinline__ void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
 __device__ __forceinline__ float warp_sum(float value) {
@@ -314,7 +311,7 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
     const int row = first + place.group;
     const bool is_row = row < o.rows;
     const float inverse = is_row ? __ldg(o.inverse_rms + row) : 0.0F;
-    wait_for_copies<stages - 1>();
+    wait_for_own_copies<stages - 1>();
     RowPart<T, count> part;
     const float product = warp_sum(is_row ? read_row(o, place, memory, stage, weight, part) : 0.0F);
     if (threadIdx.x % 32 == 0) products[turn][threadIdx.x / 32] = product;
@@ -325,7 +322,7 @@ __global__ void __launch_bounds__(threads, 4 / count) gradients_kernel(const __g
     const float along = sum_of_row(products[turn], place) * share * (inverse * inverse * inverse);
     if (is_row) write_row<T, count, writes_columns>(o, place, memory, turn, row, inverse, along, weight, part, sums);
   }
-  wait_for_copies<0>();
+  wait_for_own_copies<0>();
   __syncthreads();
   if constexpr (writes_columns)
     if (first > begin) write_columns(o, place, memory, turn ^ 1, first - step + place.group, are_whole);
