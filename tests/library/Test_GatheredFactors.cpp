@@ -15,6 +15,7 @@ constexpr std::size_t most = GradientSink<Space, float>::most_slices;
 TEST(GatheredFactors, HandsOutEachBlockOnceSideBySide) {
   Arena<Space> plan = Arena<Space>::measuring();
   const Factors planned(plan, 6, 5);
+  EXPECT_EQ(plan.blocks().size(), 1U);
   Arena<Space> arena = Arena<Space>::holding(plan.bytes());
   Factors factors(arena, 6, 5);
   std::vector<Factors::Matrix> taken;
